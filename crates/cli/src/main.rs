@@ -1,0 +1,2 @@
+//! The clinsynth command.
+fn main() {}

@@ -1,0 +1,390 @@
+//! The contract tables. A change of a column here raises the table's version and regenerates `schemas/`.
+
+use crate::cell::struct_cell;
+use crate::table::describe;
+use crate::{Provenance, Sensitivity, Span, Split};
+
+/// Declares the row type of a table: the struct, its columns with their documentation, and both conversions.
+macro_rules! table_row {
+    ($(#[doc = $about:literal])+ pub struct $name:ident = $table:literal v $version:literal {
+        $($(#[doc = $doc:literal])+ pub $field:ident : $type:ty,)+
+    }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        pub struct $name { $($(#[doc = $doc])+ pub $field: $type,)+ }
+
+        impl $crate::Row for $name {
+            const NAME: &'static str = $table;
+            const VERSION: u32 = $version;
+            const ABOUT: &'static str = concat!($($about),+);
+            fn columns() -> Vec<(arrow::datatypes::Field, &'static str)> {
+                vec![$((
+                    arrow::datatypes::Field::new(stringify!($field), <$type as $crate::Cell>::data_type(), <$type as $crate::Cell>::NULLABLE),
+                    concat!($($doc),+),
+                ),)+]
+            }
+            fn build(rows: Vec<Self>) -> Vec<arrow::array::ArrayRef> {
+                $(let mut $field = Vec::with_capacity(rows.len());)+
+                for row in rows { $($field.push(row.$field);)+ }
+                vec![$(<$type as $crate::Cell>::build($field),)+]
+            }
+            fn read(columns: &[arrow::array::ArrayRef], index: usize) -> Self {
+                let mut columns = columns.iter();
+                let mut next = || columns.next().map_or_else(|| unreachable!("the table's columns were checked"), |column| column.as_ref());
+                Self { $($field: <$type as $crate::Cell>::read(next(), index),)+ }
+            }
+        }
+    };
+}
+
+struct_cell! {
+    /// A labelled mention: half-open character offsets into the row's text.
+    pub struct Entity {
+        /// First character.
+        pub start: u32,
+        /// One past the last character.
+        pub end: u32,
+        /// Label from the pipeline's label set.
+        pub label: String,
+        /// Concept identifier in the source's own vocabulary.
+        pub concept: Option<String>,
+    }
+}
+
+impl Entity {
+    /// An entity without a concept.
+    pub fn new(span: Span, label: impl Into<String>) -> Self {
+        Self { start: span.start, end: span.end, label: label.into(), concept: None }
+    }
+
+    /// Its span.
+    pub const fn span(&self) -> Span {
+        Span::new(self.start, self.end)
+    }
+}
+
+struct_cell! {
+    /// A labelled pair of entities of the same row.
+    pub struct Relation {
+        /// Index of the head in the row's entities.
+        pub head: u32,
+        /// Index of the tail in the row's entities.
+        pub tail: u32,
+        /// Label from the pipeline's label set.
+        pub label: String,
+    }
+}
+
+struct_cell! {
+    /// A predicted mention.
+    pub struct ScoredSpan {
+        /// First character.
+        pub start: u32,
+        /// One past the last character.
+        pub end: u32,
+        /// Predicted label.
+        pub label: String,
+        /// Mean probability of the span's tags over its words, 0 to 1.
+        pub score: f32,
+    }
+}
+
+impl ScoredSpan {
+    /// Its span.
+    pub const fn span(&self) -> Span {
+        Span::new(self.start, self.end)
+    }
+}
+
+struct_cell! {
+    /// One message of a chat prompt.
+    pub struct Message {
+        /// `system`, `user` or `assistant`.
+        pub role: String,
+        /// The text.
+        pub content: String,
+    }
+}
+
+table_row! {
+    /// Texts to be labelled.
+    pub struct Document = "documents" v 1 {
+        /// Unique identifier.
+        pub id: String,
+        /// The text.
+        pub text: String,
+        /// File or corpus that it came from.
+        pub source: String,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// What prompts are filled with: mentions from a vocabulary, topics, styles.
+    pub struct Seed = "seeds" v 1 {
+        /// Unique identifier.
+        pub id: String,
+        /// What it fills: `mention`, `topic` or `style`.
+        pub kind: String,
+        /// The text put into the prompt.
+        pub value: String,
+        /// Label of a mention.
+        pub label: Option<String>,
+        /// Concept identifier of a mention.
+        pub concept: Option<String>,
+        /// File it came from.
+        pub source: String,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// Rendered requests to a language model, in the order of enumeration.
+    pub struct Prompt = "prompts" v 1 {
+        /// Unique identifier of the request.
+        pub request: String,
+        /// File name of the template.
+        pub template: String,
+        /// Digest of messages, model and parameters: equal digests are equal requests.
+        pub digest: String,
+        /// The messages, in order.
+        pub messages: Vec<Message>,
+        /// Seed entity, if any.
+        pub seed: Option<String>,
+        /// Topic, if any.
+        pub topic: Option<String>,
+        /// Style, if any.
+        pub style: Option<String>,
+        /// Examples asked for.
+        pub count: u32,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// What a language model answered, as text.
+    pub struct Completion = "completions" v 1 {
+        /// The request it answers.
+        pub request: String,
+        /// Number of the sample for this request, from 0.
+        pub sample: u32,
+        /// Digest of the prompt.
+        pub digest: String,
+        /// Model name as the endpoint reports it.
+        pub model: String,
+        /// Host that answered, or `replay`.
+        pub endpoint: String,
+        /// The completion, untouched.
+        pub text: String,
+        /// Why it ended, as the endpoint says.
+        pub finish_reason: Option<String>,
+        /// Tokens of the prompt, as the endpoint counts them.
+        pub prompt_tokens: Option<u32>,
+        /// Tokens of the completion, as the endpoint counts them.
+        pub completion_tokens: Option<u32>,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// Texts with their labelled entities and relations, for training and evaluation alike.
+    pub struct Example = "examples" v 1 {
+        /// Unique identifier.
+        pub id: String,
+        /// The document it is part of: the unit of resampling.
+        pub document: String,
+        /// The text.
+        pub text: String,
+        /// Labelled mentions, by start.
+        pub entities: Vec<Entity>,
+        /// Labelled pairs of them.
+        pub relations: Vec<Relation>,
+        /// The part of the data set it belongs to, once split.
+        pub split: Option<Split>,
+        /// Where it comes from.
+        pub provenance: Provenance,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// What was set aside, and why; nothing is dropped without a row here.
+    pub struct Quarantined = "quarantine" v 1 {
+        /// Identifier of the completion or example.
+        pub id: String,
+        /// The step that set it aside.
+        pub stage: String,
+        /// Reason code, such as `mention_not_found`.
+        pub reason: String,
+        /// The reason in words, with the values that matter.
+        pub detail: String,
+        /// The request it belongs to.
+        pub request: Option<String>,
+        /// The text concerned.
+        pub text: String,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// Windows of sub-tokens ready for a model; one row is one window of one example.
+    pub struct Encoding = "encodings" v 1 {
+        /// The example.
+        pub example: String,
+        /// The document it is part of.
+        pub document: String,
+        /// Number of the window within the example, from 0.
+        pub window: u32,
+        /// Sub-token ids with the special tokens.
+        pub input_ids: Vec<u32>,
+        /// For each sub-token the index of its word within the window, or -1 for a special token.
+        pub token_words: Vec<i32>,
+        /// First character of each word of the window, in the example's text.
+        pub word_starts: Vec<u32>,
+        /// One past the last character of each word.
+        pub word_ends: Vec<u32>,
+        /// Tag of each word (index into the tag set); empty when the example carries no labels.
+        pub tags: Vec<u32>,
+        /// First word of the window that it decides on when overlapping windows are merged.
+        pub owned_from: u32,
+        /// One past the last word that it decides on.
+        pub owned_to: u32,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// What a model found in each example; an example without mentions has a row too.
+    pub struct Prediction = "predictions" v 1 {
+        /// The example.
+        pub example: String,
+        /// The document it is part of.
+        pub document: String,
+        /// Predicted mentions, by start.
+        pub spans: Vec<ScoredSpan>,
+        /// Digest of the model file.
+        pub model: String,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// Scores with intervals, one figure a row.
+    pub struct Score = "scores" v 1 {
+        /// Evaluation set.
+        pub dataset: String,
+        /// Matching rule: `strict` (same offsets and label) or `relaxed` (same label, overlapping).
+        pub scheme: String,
+        /// A label, `micro avg` or `macro avg`.
+        pub label: String,
+        /// `precision`, `recall` or `f1`.
+        pub metric: String,
+        /// The figure, 0 to 1.
+        pub value: f64,
+        /// Lower end of the interval.
+        pub low: Option<f64>,
+        /// Upper end of the interval.
+        pub high: Option<f64>,
+        /// Coverage of the interval, such as 0.95.
+        pub level: Option<f64>,
+        /// Gold mentions.
+        pub support: u64,
+        /// Predicted mentions.
+        pub predicted: u64,
+        /// Correct predictions.
+        pub correct: u64,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// Where prediction and gold part: one row for each error.
+    pub struct ErrorCase = "errors" v 1 {
+        /// The example.
+        pub example: String,
+        /// Its text.
+        pub text: String,
+        /// `missed`, `spurious`, `boundary` (right label, overlapping), `label` (right offsets) or `both` (overlapping, other label).
+        pub kind: String,
+        /// The gold mention, unless spurious.
+        pub gold: Option<Entity>,
+        /// The prediction, unless missed.
+        pub predicted: Option<ScoredSpan>,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
+    /// The course of a training run: a row for each logged step, and one with dev scores at the end of each epoch.
+    pub struct HistoryPoint = "history" v 1 {
+        /// Optimizer steps done.
+        pub step: u64,
+        /// Epochs done, with the fraction of the current one.
+        pub epoch: f64,
+        /// Mean training loss for each labelled word since the last row.
+        pub loss: Option<f64>,
+        /// Learning rate of the last step.
+        pub learning_rate: f64,
+        /// Global gradient norm of the last step before clipping.
+        pub gradient_norm: Option<f64>,
+        /// Mean loss on the dev split.
+        pub dev_loss: Option<f64>,
+        /// Micro strict precision on the dev split.
+        pub dev_precision: Option<f64>,
+        /// Micro strict recall on the dev split.
+        pub dev_recall: Option<f64>,
+        /// Micro strict F1 on the dev split.
+        pub dev_f1: Option<f64>,
+    }
+}
+
+table_row! {
+    /// Every request that left the process: when, where to and what it was, never its text.
+    pub struct EgressRecord = "egress" v 1 {
+        /// Milliseconds since 1970-01-01 UTC.
+        pub time: i64,
+        /// Host and port.
+        pub host: String,
+        /// The request.
+        pub request: String,
+        /// Digest of the body that was sent.
+        pub body_digest: String,
+        /// Bytes of the body.
+        pub body_bytes: u64,
+        /// HTTP status of the answer, if one came.
+        pub status: Option<u32>,
+        /// How far the body was allowed to travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+/// The description of every contract table, by name.
+pub fn descriptions() -> Vec<(&'static str, serde_json::Value)> {
+    fn of<R: crate::Row>() -> (&'static str, serde_json::Value) {
+        (R::NAME, describe::<R>())
+    }
+    vec![
+        of::<Document>(),
+        of::<Seed>(),
+        of::<Prompt>(),
+        of::<Completion>(),
+        of::<Example>(),
+        of::<Quarantined>(),
+        of::<Encoding>(),
+        of::<Prediction>(),
+        of::<Score>(),
+        of::<ErrorCase>(),
+        of::<HistoryPoint>(),
+        of::<EgressRecord>(),
+    ]
+}

@@ -1,0 +1,1 @@
+//! Readers of annotated corpora: PubTator and IOB

@@ -1,0 +1,1 @@
+//! Duplicates, filters, mention consistency and topic-disjoint splits

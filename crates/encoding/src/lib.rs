@@ -1,0 +1,1 @@
+//! Text to sub-token windows and back, without loss

@@ -1,0 +1,1 @@
+//! Tags encodings with an exported model

@@ -1,0 +1,1 @@
+//! Entity precision, recall and F1 as the field computes them, with bootstrap intervals

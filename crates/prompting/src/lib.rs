@@ -1,0 +1,1 @@
+//! Prompts for language models, and labelled examples out of their completions

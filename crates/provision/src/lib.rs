@@ -1,0 +1,1 @@
+//! Brings a stock ONNX Runtime library and the default encoder into a user cache

@@ -1,0 +1,1 @@
+//! Loads a stock ONNX Runtime library and builds sessions with the house settings

@@ -1,0 +1,1 @@
+//! Parquet datasets with digests, lineage and sensitivity, written atomically

@@ -1,0 +1,1 @@
+//! Trains an artifact folder on encodings, exactly resumable
