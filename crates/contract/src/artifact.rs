@@ -1,13 +1,27 @@
 //! The manifest of an artifact folder: what `artifacts` writes and `training` reads.
 //!
-//! Names in the graphs follow from a parameter's name `P`: input `P`, moments `P.m` and `P.v`; outputs `P.next`,
-//! `P.m.next`, `P.v.next` (training graph) and `P.grad` (gradient graph).
+//! Inputs of the graphs, S sub-tokens by B sequences, sequence-major:
+//! - all graphs: [`Manifest::batch`], then every parameter `P`;
+//! - training and gradient graph: [`Manifest::dropout`] masks after the batch;
+//! - training graph: [`Manifest::scalars`] (shape `[]`), and after the parameters the moments `P.m` and `P.v`, scaled as
+//!   [`AdamWScalars`](crate::AdamWScalars) says.
+//!
+//! Outputs, float32:
+//! - all graphs: `loss` (mean cross-entropy over the labelled positions, 0 when there is none) and `labelled` (their
+//!   count), both of shape `[]`;
+//! - training graph: `gradient_norm` (`[]`, before clipping), `P.next`, `P.m.next`, `P.v.next`. Each may be bound to the
+//!   buffer of the input it replaces: every update waits for the norm, and the norm for every reader of a parameter;
+//! - gradient graph: `gradient_norm` and `P.grad`, of the mean loss: over several batches the gradient of the mean is the
+//!   mean of the gradients weighted by `labelled`;
+//! - eval graph: `logits` `[S, B, tags]`.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{ContractError, Digest};
 
 /// Version of the artifact folder's layout.
 pub const ARTIFACT_FORMAT: u32 = 1;
@@ -36,6 +50,58 @@ pub struct Manifest {
     pub scalars: Vec<String>,
     /// Digest of each file of the folder that never changes, by relative path.
     pub digests: BTreeMap<String, Digest>,
+}
+
+impl Manifest {
+    /// The manifest itself, relative to the folder like all names below.
+    pub const FILE: &'static str = "manifest.json";
+    /// One whole training step.
+    pub const TRAINING_MODEL: &'static str = "training_model.onnx";
+    /// Loss and gradients.
+    pub const GRADIENT_MODEL: &'static str = "gradient_model.onnx";
+    /// Loss and logits.
+    pub const EVAL_MODEL: &'static str = "eval_model.onnx";
+    /// The folder of the first checkpoint.
+    pub const CHECKPOINT: &'static str = "checkpoint";
+    /// The weights within a checkpoint.
+    pub const WEIGHTS: &'static str = "model.safetensors";
+    /// The encoder's tokenizer.
+    pub const TOKENIZER: &'static str = "tokenizer.json";
+    /// The encoder's configuration.
+    pub const CONFIG: &'static str = "config.json";
+    /// The entity labels, a list of strings.
+    pub const LABELS: &'static str = "labels.json";
+
+    /// Reads `manifest.json` of an artifact folder; the other files are not looked at, see [`Manifest::verify`].
+    ///
+    /// Errors: the file is absent or unreadable, no manifest, or of another format version.
+    pub fn read(folder: &Path) -> Result<Self, ContractError> {
+        let path = folder.join(Self::FILE);
+        let bytes = fs::read(&path).map_err(|source| ContractError::Unreadable { path: path.clone(), source })?;
+        let bad = |source| ContractError::BadManifest { path: path.clone(), source };
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(bad)?;
+        let found = value.get("format").cloned().unwrap_or_default();
+        if found != ARTIFACT_FORMAT {
+            return Err(ContractError::WrongFormat { path, expected: ARTIFACT_FORMAT, found: found.to_string() });
+        }
+        serde_json::from_value(value).map_err(bad)
+    }
+
+    /// Checks that every unchanging file of the folder is present and has the digest that the manifest names.
+    ///
+    /// Errors: the first file that is unreadable or differs.
+    pub fn verify(&self, folder: &Path) -> Result<(), ContractError> {
+        for (name, expected) in &self.digests {
+            let path = folder.join(name);
+            let digest = File::open(&path).and_then(Digest::of_reader);
+            match digest {
+                Ok(found) if found == *expected => {}
+                Ok(_) => return Err(ContractError::DigestDiffers { path }),
+                Err(source) => return Err(ContractError::Unreadable { path, source }),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The encoder behind an artifact folder.
@@ -128,4 +194,72 @@ pub struct DropoutSite {
     pub shape: Vec<Dimension>,
     /// Probability that an activation is dropped.
     pub rate: f32,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let encoder = EncoderSummary {
+            family: "bert".into(),
+            hidden: 4,
+            layers: 1,
+            heads: 2,
+            vocabulary: 9,
+            positions: 8,
+            padding: 0,
+            weights: Digest::of(b"weights"),
+        };
+        Manifest {
+            format: ARTIFACT_FORMAT,
+            opset: 18,
+            least_onnxruntime: 23,
+            encoder,
+            tags: vec!["O".into(), "B-X".into(), "I-X".into()],
+            parameters: Vec::new(),
+            batch: Vec::new(),
+            dropout: Vec::new(),
+            scalars: Vec::new(),
+            digests: BTreeMap::from([("labels.json".to_owned(), Digest::of(b"[\"X\"]"))]),
+        }
+    }
+
+    fn folder(name: &str, manifest: &str, labels: &[u8]) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("clinsynth-manifest-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(Manifest::FILE), manifest).unwrap();
+        fs::write(folder.join(Manifest::LABELS), labels).unwrap();
+        folder
+    }
+
+    #[test]
+    fn reads_what_was_written_and_verifies_digests() {
+        let written = manifest();
+        let intact = folder("intact", &serde_json::to_string(&written).unwrap(), b"[\"X\"]");
+        let read = Manifest::read(&intact).unwrap();
+        assert_eq!(read, written);
+        read.verify(&intact).unwrap();
+        let changed = folder("changed", &serde_json::to_string(&written).unwrap(), b"[\"Y\"]");
+        let error = read.verify(&changed).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "`{}` is not the file that the manifest describes: build the artifacts again",
+                changed.join("labels.json").display()
+            )
+        );
+        fs::remove_dir_all(intact).unwrap();
+        fs::remove_dir_all(changed).unwrap();
+    }
+
+    #[test]
+    fn refuses_another_format_before_reading_its_fields() {
+        let other = folder("other", r#"{"format": 7, "unheard": true}"#, b"");
+        let error = Manifest::read(&other).unwrap_err();
+        assert!(matches!(&error, ContractError::WrongFormat { found, expected: 1, .. } if found == "7"), "{error}");
+        fs::remove_dir_all(other).unwrap();
+    }
 }

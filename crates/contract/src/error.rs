@@ -1,3 +1,6 @@
+use std::io;
+use std::path::PathBuf;
+
 /// Why a batch is not the table it was taken for, or a value not what its type allows.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +50,40 @@ pub enum ContractError {
         label: String,
         /// What is wrong with it.
         problem: &'static str,
+    },
+    /// A file that is absent or cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// An artifact folder's manifest that is not JSON or lacks fields.
+    #[error("`{}` is not the manifest of an artifact folder", path.display())]
+    BadManifest {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An artifact folder of another version.
+    #[error("`{}` has format {found}, this build reads format {expected}: build the artifacts again", path.display())]
+    WrongFormat {
+        /// The manifest.
+        path: PathBuf,
+        /// The format this build reads.
+        expected: u32,
+        /// The format found.
+        found: String,
+    },
+    /// A file of an artifact folder that changed after it was written.
+    #[error("`{}` is not the file that the manifest describes: build the artifacts again", path.display())]
+    DigestDiffers {
+        /// The file.
+        path: PathBuf,
     },
     /// Arrow refused to build the batch.
     #[error("cannot build the batch")]

@@ -10,8 +10,9 @@
 //! # Ok::<(), clinsynth_contract::ContractError>(())
 //! ```
 //!
-//! This crate knows nothing about files, models or networks.
+//! This crate knows nothing about models or networks, and of files only the artifact folder's manifest.
 
+mod adamw;
 mod artifact;
 mod cell;
 mod digest;
@@ -23,6 +24,7 @@ mod table;
 mod tables;
 mod tags;
 
+pub use adamw::{AdamW, AdamWScalars};
 pub use artifact::{
     ARTIFACT_FORMAT, Dimension, DropoutSite, ElementType, EncoderSummary, Manifest, Parameter, StoredPart, TensorSpec,
 };
