@@ -1,0 +1,74 @@
+use serde::de::{Deserialize, Deserializer, Error, Unexpected};
+
+/// A number from 0 to 1, both included.
+pub(super) fn fraction<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    checked(from, "a number from 0 to 1", |value| (0.0..=1.0).contains(&value))
+}
+
+/// A number from 0 to below 1.
+pub(super) fn below_one<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    checked(from, "a number from 0 to below 1", |value| (0.0..1.0).contains(&value))
+}
+
+/// A number above 0.
+pub(super) fn above_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    checked(from, "a number above 0", |value| value > 0.0)
+}
+
+/// A number of 0 or more.
+pub(super) fn zero_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    checked(from, "a number of 0 or more", |value| value >= 0.0)
+}
+
+fn checked<'de, D: Deserializer<'de>>(
+    from: D,
+    expected: &'static str,
+    holds: impl Fn(f64) -> bool,
+) -> Result<f64, D::Error> {
+    let value = f64::deserialize(from)?;
+    if holds(value) { Ok(value) } else { Err(D::Error::invalid_value(Unexpected::Float(value), &expected)) }
+}
+
+/// A whole number of 1 or more.
+pub(crate) fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let value = u32::deserialize(from)?;
+    match value {
+        0 => Err(D::Error::invalid_value(Unexpected::Unsigned(0), &"a whole number of 1 or more")),
+        _ => Ok(value),
+    }
+}
+
+/// Seconds from text such as `90s`, `30m`, `2h`, `1d`, or from a bare number of seconds.
+pub(crate) fn seconds(text: &str) -> Option<u64> {
+    scaled(text, &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("", 1)])
+}
+
+/// Bytes from text such as `512M`, `2G`, `1T` (powers of 1024, as Slurm counts), or from a bare number of bytes.
+pub(crate) fn byte_count(text: &str) -> Option<u64> {
+    scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40), ("", 1)])
+}
+
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_scale() {
+        let cases = [("90", Some(90)), ("90s", Some(90)), ("2h", Some(7_200)), ("", None), ("2 h", None), ("h", None)];
+        for (text, expected) in cases {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+        let cases = [("2G", Some(2 << 30)), ("512M", Some(512 << 20)), ("1", Some(1)), ("2GB", None), ("-1G", None)];
+        for (text, expected) in cases {
+            assert_eq!(byte_count(text), expected, "{text}");
+        }
+        assert_eq!(byte_count("99999999999T"), None);
+    }
+}

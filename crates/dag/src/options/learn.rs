@@ -1,0 +1,94 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::bounds;
+
+/// Options of `uses: train`: an encoder is fine-tuned on the examples' train split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct TrainOptions {
+    /// Name of a provisioned encoder, or a folder (with a `/` in it) that holds one, relative to the pipeline file.
+    pub encoder: String,
+    /// Passes over the train split.
+    #[serde(deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub epochs: u32,
+    /// Peak learning rate, reached at the end of the warm-up; it then falls linearly to 0.
+    #[serde(deserialize_with = "bounds::above_zero")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub learning_rate: f64,
+    /// Most sequences in a batch.
+    #[serde(deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub batch_size: u32,
+    /// Most sub-tokens in a batch, padding included; null for `batch-size` × `max-length`.
+    pub batch_tokens: Option<u32>,
+    /// Longest sequence in sub-tokens; longer texts are cut into overlapping windows.
+    #[serde(deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub max_length: u32,
+    /// Sub-tokens that neighbouring windows share.
+    pub overlap: u32,
+    /// Share of the optimizer steps over which the learning rate rises from 0.
+    #[serde(deserialize_with = "bounds::fraction")]
+    #[schemars(range(min = 0, max = 1))]
+    pub warmup_fraction: f64,
+    /// Decoupled weight decay (`AdamW`) of matrices and embeddings.
+    #[serde(deserialize_with = "bounds::zero_or_more")]
+    #[schemars(range(min = 0))]
+    pub weight_decay: f64,
+    /// Global gradient norm above which gradients are scaled down.
+    #[serde(deserialize_with = "bounds::above_zero")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub max_gradient_norm: f64,
+    /// Probability that an activation is dropped.
+    #[serde(deserialize_with = "bounds::below_one")]
+    #[schemars(range(min = 0, max = 1))]
+    pub dropout: f64,
+    /// Seed of the new layer's weights, the order of batches and the dropout masks.
+    pub seed: u64,
+    /// Optimizer steps between two checkpoints within an epoch; there is one at the end of each epoch in any case.
+    #[serde(deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub checkpoint_steps: u32,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            encoder: "all-MiniLM-L6-v2".to_owned(),
+            epochs: 4,
+            learning_rate: 3e-4,
+            batch_size: 16,
+            batch_tokens: None,
+            max_length: 128,
+            overlap: 32,
+            warmup_fraction: 0.1,
+            weight_decay: 0.01,
+            max_gradient_norm: 1.0,
+            dropout: 0.1,
+            seed: 0,
+            checkpoint_steps: 100,
+        }
+    }
+}
+
+/// Options of `uses: predict`: a trained model marks mentions in examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct PredictOptions {
+    /// Mentions scored below it are left out.
+    #[serde(deserialize_with = "bounds::fraction")]
+    #[schemars(range(min = 0, max = 1))]
+    pub min_score: f64,
+    /// Most sub-tokens in a batch, padding included.
+    #[serde(deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub batch_tokens: u32,
+}
+
+impl Default for PredictOptions {
+    fn default() -> Self {
+        Self { min_score: 0.0, batch_tokens: 4096 }
+    }
+}

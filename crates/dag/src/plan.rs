@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clinsynth_contract::Sensitivity;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Endpoint, Resources, Retry, StepKind};
+
+/// A pipeline file with its overrides, checked and in an order in which it can run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Plan {
+    /// Name of the pipeline.
+    pub name: String,
+    /// The label set, in order.
+    pub labels: Vec<String>,
+    /// Folder of the pipeline file.
+    pub pipeline_dir: PathBuf,
+    /// Parameters after overrides.
+    pub params: BTreeMap<String, Value>,
+    /// Slots of each named limit.
+    pub limits: BTreeMap<String, u32>,
+    /// Instances to run: each after all that it needs, otherwise in the order of the file.
+    pub steps: Vec<PlannedStep>,
+    /// Instances that do not run.
+    pub skipped: Vec<SkippedStep>,
+}
+
+/// One instance of a step: the step under one point of its matrix.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PlannedStep {
+    /// Unique name, `train` or `train@seed=0`; letters, digits and `._+=,@-` only.
+    pub id: String,
+    /// Name of the step in the file.
+    pub step: String,
+    /// Its point in the matrix, by axis.
+    pub matrix: BTreeMap<String, Value>,
+    /// What it does, with its options.
+    #[serde(flatten)]
+    pub kind: StepKind,
+    /// Ids of the instances that it runs after.
+    pub needs: Vec<String>,
+    /// Where its inputs come from, in the order of `needs`.
+    pub inputs: Vec<InputBinding>,
+    /// What it writes.
+    pub outputs: Vec<Output>,
+    /// Files outside the store whose content decides its output.
+    pub files: Vec<ExternalFile>,
+    /// The pipeline's labels, for a kind whose output depends on them; empty for the others.
+    pub labels: Vec<String>,
+    /// The server that `generate` asks; none for replay and all other kinds.
+    pub endpoint: Option<Endpoint>,
+    /// The highest sensitivity of its outputs.
+    pub sensitivity: Sensitivity,
+    /// Environment variables that reach a command; their values decide its output.
+    pub env: Vec<String>,
+    /// What it takes of the machine.
+    pub resources: Resources,
+    /// How often it is tried again.
+    pub retry: Retry,
+    /// Seconds after which it is stopped.
+    pub timeout_seconds: Option<u64>,
+    /// Slots that it holds of each named limit while it runs.
+    pub slots: BTreeMap<String, u32>,
+    /// Most instances of the step that run at once.
+    pub max_parallel: Option<u32>,
+    /// Whether the step's other instances are given up when one fails.
+    pub fail_fast: bool,
+}
+
+/// An input of a step instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct InputBinding {
+    /// What the step takes it as: the output's name, or `against` for decontamination.
+    pub name: String,
+    /// Id of the instance that writes it.
+    pub from: String,
+    /// Name of that instance's output.
+    pub output: String,
+    /// Sensitivity of the output.
+    pub sensitivity: Sensitivity,
+}
+
+/// An output of a step instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Output {
+    /// Name by which other steps take it.
+    pub name: String,
+    /// What it is on disk.
+    pub form: OutputForm,
+    /// How far it may travel.
+    pub sensitivity: Sensitivity,
+}
+
+/// What an output is on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputForm {
+    /// A dataset of the contract table of the output's name.
+    Table,
+    /// A folder of files.
+    Folder,
+    /// A file that is not checked.
+    File,
+}
+
+/// A file outside the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ExternalFile {
+    /// The option that names it, such as `template`; `deps` followed by the path as written for a command's.
+    pub role: String,
+    /// Where it is: the pipeline's folder joined with the path as written. It exists; for an encoder it is a folder.
+    pub path: PathBuf,
+}
+
+/// An instance that does not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SkippedStep {
+    /// Unique name.
+    pub id: String,
+    /// Name of the step in the file.
+    pub step: String,
+    /// The word under `uses:`.
+    pub uses: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl Plan {
+    /// The instance of this id.
+    pub fn step(&self, id: &str) -> Option<&PlannedStep> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+}
+
+impl PlannedStep {
+    /// What decides the output, as far as the file says: kind, code version, options, labels, endpoint and sensitivity.
+    /// The caller adds the digests of [`Self::inputs`] (by name and place), of [`Self::files`] (by role) and of a
+    /// command's [`Self::env`].
+    ///
+    /// Left out, because the output is the same: paths (their content counts), step names, resources, retries, timeouts,
+    /// slots, an endpoint's key, concurrency and timeout, and the way of computing (batch tokens, checkpoint steps).
+    pub fn key_components(&self) -> BTreeMap<String, Value> {
+        let uses = self.kind.uses();
+        let mut components = BTreeMap::from([
+            ("kind".to_owned(), Value::from(uses.name())),
+            ("code-version".to_owned(), Value::from(uses.code_version())),
+            ("sensitivity".to_owned(), Value::from(self.sensitivity.name())),
+        ]);
+        if !self.labels.is_empty() {
+            components.insert("labels".to_owned(), Value::from(self.labels.clone()));
+        }
+        for (option, value) in options_of(&self.kind) {
+            if uses.outside_key().iter().all(|(outside, _)| *outside != option) {
+                components.insert(format!("with.{option}"), value);
+            }
+        }
+        if matches!(self.kind, StepKind::Generate(_)) {
+            components.extend(provider_components(self.endpoint.as_ref()));
+        }
+        components
+    }
+}
+
+fn provider_components(endpoint: Option<&Endpoint>) -> BTreeMap<String, Value> {
+    match endpoint {
+        None => BTreeMap::from([("provider".to_owned(), Value::from("replay"))]),
+        Some(endpoint) => BTreeMap::from([
+            ("provider.base-url".to_owned(), Value::from(endpoint.base_url.as_str())),
+            ("provider.model".to_owned(), Value::from(endpoint.model.as_str())),
+        ]),
+    }
+}
+
+fn options_of(kind: &StepKind) -> Vec<(String, Value)> {
+    // The options are plain structs of numbers, text and lists: they always have a JSON form.
+    match serde_json::to_value(kind).unwrap_or_default() {
+        Value::Object(mut parts) => match parts.remove("with") {
+            Some(Value::Object(options)) => options.into_iter().collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,116 @@
+//! The keys of a step beside `with:`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::options::{bounds_count, byte_count, seconds};
+
+/// What a step takes of the machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Resources {
+    /// Processor cores.
+    #[serde(deserialize_with = "bounds_count")]
+    #[schemars(range(min = 1))]
+    pub cpus: u32,
+    /// Memory in bytes, written `512M` or `2G`; null when it need not be reserved.
+    #[serde(deserialize_with = "memory")]
+    #[schemars(with = "Option<Size>")]
+    pub memory: Option<u64>,
+    /// GPUs; a step that has one trains and predicts on it.
+    pub gpus: u32,
+    /// Longest time that a batch scheduler grants, written `90m` or `2h`; in seconds.
+    #[serde(deserialize_with = "time")]
+    #[schemars(with = "Option<Duration>")]
+    pub time: Option<u64>,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self { cpus: 1, memory: None, gpus: 0, time: None }
+    }
+}
+
+/// How often a failed step is tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Retry {
+    /// Further attempts after the first.
+    pub limit: u32,
+    /// Wait before the second attempt, doubled after each, up to a greatest wait: `10s..5m`; or one fixed wait: `10s`.
+    #[schemars(with = "Range")]
+    pub backoff: Backoff,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { limit: 0, backoff: Backoff { first_seconds: 10, greatest_seconds: 300 } }
+    }
+}
+
+/// Waits between attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Backoff {
+    /// Seconds before the second attempt.
+    pub first_seconds: u64,
+    /// Most seconds before any attempt.
+    pub greatest_seconds: u64,
+}
+
+impl<'de> Deserialize<'de> for Backoff {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let (first, greatest) = text.split_once("..").unwrap_or((&text, &text));
+        match (seconds(first), seconds(greatest)) {
+            (Some(first_seconds), Some(greatest_seconds)) if first_seconds <= greatest_seconds => {
+                Ok(Self { first_seconds, greatest_seconds })
+            }
+            _ => Err(D::Error::invalid_value(Unexpected::Str(&text), &"a wait such as `10s` or `10s..5m`")),
+        }
+    }
+}
+
+fn memory<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    scaled(from, byte_count, "an amount such as `512M` or `2G`")
+}
+
+fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    scaled(from, seconds, "a time such as `90s`, `30m` or `2h`")
+}
+
+fn scaled<'de, D: Deserializer<'de>>(
+    from: D,
+    read: fn(&str) -> Option<u64>,
+    expected: &'static str,
+) -> Result<Option<u64>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    match read(&text) {
+        Some(amount) => Ok(Some(amount)),
+        None => Err(D::Error::invalid_value(Unexpected::Str(&text), &expected)),
+    }
+}
+
+/// Slots by name, each 1 or more.
+pub(crate) type Slots = BTreeMap<String, u32>;
+
+/// Text of an amount of memory, for the schema.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Size(#[schemars(regex(pattern = "^[0-9]+[KMGT]?$"))] String);
+
+/// Text of a duration, for the schema.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Duration(#[schemars(regex(pattern = "^[0-9]+[smhd]?$"))] String);
+
+/// Text of a range of durations, for the schema.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct Range(#[schemars(regex(pattern = "^[0-9]+[smhd]?([.][.][0-9]+[smhd]?)?$"))] String);
