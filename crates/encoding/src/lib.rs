@@ -1,1 +1,30 @@
-//! Text to sub-token windows and back, without loss
+//! Text to sub-token windows and back, without loss.
+//!
+//! A text is split into [`words`]; labelled spans become BIO tags on words and [`spans`] turns tags back; an
+//! [`Encoder`] turns words into the encoder's sub-tokens, in overlapping windows where a text is long.
+//!
+//! ```
+//! use clinsynth_contract::{Entity, Span, TagSet};
+//! use clinsynth_encoding::{spans, words};
+//! let words = words("Wilson's disease, again");
+//! let texts: Vec<&str> = words.iter().map(|word| word.text).collect();
+//! assert_eq!(texts, ["Wilson", "'", "s", "disease", ",", "again"]);
+//! let bounds: Vec<Span> = words.iter().map(|word| word.span).collect();
+//! let labels = TagSet::new(["Disease"])?;
+//! assert_eq!(spans(&[1, 2, 2, 2, 0, 0], &bounds, &labels), [Entity::new(Span::new(0, 16), "Disease")]);
+//! # Ok::<(), clinsynth_contract::ContractError>(())
+//! ```
+//!
+//! This crate knows nothing about models beyond their `tokenizer.json`, nor about batches.
+
+mod encoder;
+mod error;
+mod subtokens;
+mod tags;
+mod windows;
+mod words;
+
+pub use encoder::{Encoded, Encoder, EncodingSettings, Text};
+pub use error::EncodingError;
+pub use tags::spans;
+pub use words::{Word, words};
