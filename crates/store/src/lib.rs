@@ -9,7 +9,7 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("seeds.parquet");
 //! let settings = WriteSettings { sensitivity: Sensitivity::Public, lineage: Lineage::default() };
-//! let seeds = vec![Seed { id: "s1".into(), kind: "mention".into(), text: "asthma".into(), ..Seed::default() }];
+//! let seeds = vec![Seed { id: "s1".into(), kind: "mention".into(), value: "asthma".into(), ..Seed::default() }];
 //! let written = write_rows(&path, seeds.clone(), settings)?;
 //!
 //! let mut dataset = Dataset::<Seed>::open(&path)?;
