@@ -1,0 +1,79 @@
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use clinsynth_contract::{Digest, TagSet};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::InferenceError;
+
+/// What the JSON files of a model folder say about its model.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ModelFolder {
+    /// The model file.
+    pub(crate) model: PathBuf,
+    /// Its digest.
+    pub(crate) digest: Digest,
+    /// Its tags.
+    pub(crate) tags: TagSet,
+    /// Rows of its word embedding.
+    pub(crate) vocabulary: u32,
+    /// Its longest sequence in sub-tokens.
+    pub(crate) positions: usize,
+    /// Sub-token id used for padding.
+    pub(crate) padding: u32,
+}
+
+/// What is read of a Hugging Face `config.json`.
+#[derive(Debug, Deserialize)]
+struct Config {
+    #[serde(default)]
+    model_type: String,
+    id2label: BTreeMap<u32, String>,
+    vocab_size: u32,
+    max_position_embeddings: usize,
+    #[serde(default)]
+    pad_token_id: u32,
+}
+
+impl Config {
+    /// RoBERTa and its kin number positions from one past the padding id, so the first rows are never used.
+    fn positions(&self) -> usize {
+        let unused = match self.model_type.as_str() {
+            "roberta" | "xlm-roberta" | "camembert" => self.pad_token_id as usize + 1,
+            _ => 0,
+        };
+        self.max_position_embeddings.saturating_sub(unused)
+    }
+}
+
+impl ModelFolder {
+    pub(crate) fn read(folder: &Path) -> Result<Self, InferenceError> {
+        let (config_path, labels_path, model) =
+            (folder.join("config.json"), folder.join("labels.json"), folder.join("model.onnx"));
+        let config: Config = read_json(&config_path)?;
+        let labels: Vec<String> = read_json(&labels_path)?;
+        let tags = TagSet::new(labels).map_err(|source| InferenceError::Labels { path: labels_path, source })?;
+        // The ids must count up from 0: a gap would shift every tag behind it.
+        let counted = config.id2label.keys().copied().eq(0..config.id2label.len() as u32);
+        if !counted || !config.id2label.values().eq(&tags.names()) {
+            let found: Vec<String> = config.id2label.iter().map(|(id, name)| format!("{id}: {name}")).collect();
+            return Err(InferenceError::OtherTags {
+                path: config_path,
+                found: found.join(", "),
+                expected: tags.names().join(", "),
+            });
+        }
+        let digest = File::open(&model)
+            .and_then(Digest::of_reader)
+            .map_err(|source| InferenceError::Read { path: model.clone(), source })?;
+        let (positions, vocabulary, padding) = (config.positions(), config.vocab_size, config.pad_token_id);
+        Ok(Self { model, digest, tags, vocabulary, positions, padding })
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, InferenceError> {
+    let bytes = fs::read(path).map_err(|source| InferenceError::Read { path: path.to_owned(), source })?;
+    serde_json::from_slice(&bytes).map_err(|source| InferenceError::BadFile { path: path.to_owned(), source })
+}

@@ -1,0 +1,110 @@
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use clinsynth_contract::{Digest, Encoding, Prediction, TagSet};
+use clinsynth_runtime::Runtime;
+use serde::{Deserialize, Serialize};
+
+use crate::InferenceError;
+use crate::batches::{Batch, plan};
+use crate::folder::ModelFolder;
+use crate::session::Classifier;
+use crate::windows::{Choice, check_encodings, choose, merge};
+
+/// How a model is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InferenceSettings {
+    /// Threads within an operator; 0 takes as many as the process may use at once.
+    pub threads: usize,
+    /// Sub-tokens in a batch, padding included; a longer sequence makes a batch of its own.
+    pub batch_tokens: usize,
+}
+
+impl Default for InferenceSettings {
+    fn default() -> Self {
+        Self { threads: 0, batch_tokens: 2048 }
+    }
+}
+
+/// A loaded token classifier.
+#[derive(Debug)]
+pub struct Tagger {
+    folder: ModelFolder,
+    classifier: Classifier,
+    batch_tokens: usize,
+}
+
+impl Tagger {
+    /// Loads the model of a folder as an export writes it: `model.onnx` (inputs `input_ids`, `attention_mask` and
+    /// perhaps `token_type_ids`, int64 `[batch, sequence]`; output `logits`, float32 `[batch, sequence, tags]`),
+    /// `labels.json` and `config.json`.
+    ///
+    /// Errors: a file is missing or says something else than the others, or the model is not of that form; see
+    /// [`InferenceError`].
+    pub fn load(runtime: &Runtime, folder: &Path, settings: &InferenceSettings) -> Result<Self, InferenceError> {
+        let folder = ModelFolder::read(folder)?;
+        let classifier = Classifier::load(runtime, &folder, settings.threads)?;
+        tracing::debug!(model = folder.digest.short(), tags = folder.tags.len(), "loaded a token classifier");
+        Ok(Self { folder, classifier, batch_tokens: settings.batch_tokens })
+    }
+
+    /// The labels that it knows.
+    pub const fn labels(&self) -> &TagSet {
+        &self.folder.tags
+    }
+
+    /// Digest of its `model.onnx`.
+    pub const fn digest(&self) -> &Digest {
+        &self.folder.digest
+    }
+
+    /// Rows of its word embedding and its longest sequence in sub-tokens, to check a tokenizer against.
+    pub const fn limits(&self) -> (usize, usize) {
+        (self.folder.vocabulary as usize, self.folder.positions)
+    }
+
+    /// The mentions of each example, in the order of the encodings, one row for each example. The windows of an
+    /// example must stand together, in order. Tags are chosen at the first sub-token of each word; a span's score is
+    /// the mean probability of its tags.
+    ///
+    /// `observer` hears after each batch how many windows of how many are done, and may stop the work.
+    ///
+    /// Errors: [`InferenceError::BadEncoding`] before anything ran, [`InferenceError::Run`],
+    /// [`InferenceError::NotFinite`], [`InferenceError::Stopped`].
+    pub fn predict(
+        &mut self,
+        encodings: &[Encoding],
+        observer: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Prediction>, InferenceError> {
+        check_encodings(encodings, &self.folder)?;
+        let lengths: Vec<usize> = encodings.iter().map(|encoding| encoding.input_ids.len()).collect();
+        let mut choices = vec![Vec::new(); encodings.len()];
+        let (mut done, total) = (0, encodings.len());
+        for rows in plan(&lengths, self.batch_tokens) {
+            self.tag(encodings, &rows, &mut choices)?;
+            done += rows.len();
+            if observer(done, total).is_break() && done < total {
+                return Err(InferenceError::Stopped { done, total });
+            }
+        }
+        Ok(merge(encodings, &choices, &self.folder.tags, &self.folder.digest))
+    }
+
+    /// Runs one batch and puts down the choices for its rows.
+    fn tag(
+        &mut self,
+        encodings: &[Encoding],
+        rows: &[usize],
+        choices: &mut [Vec<Choice>],
+    ) -> Result<(), InferenceError> {
+        let batch = Batch::new(encodings, rows, self.folder.padding);
+        let tags = self.folder.tags.len();
+        let row_size = batch.length * tags;
+        let logits = self.classifier.run(batch)?;
+        for (&row, logits) in rows.iter().zip(logits.chunks_exact(row_size)) {
+            choices[row] = choose(&encodings[row], logits, tags)?;
+        }
+        Ok(())
+    }
+}
