@@ -1,0 +1,145 @@
+use clinsynth_contract::{Dimension, ElementType, Manifest, TensorSpec};
+use clinsynth_runtime::ort;
+use clinsynth_runtime::ort::memory::Allocator;
+use clinsynth_runtime::ort::session::IoBinding;
+use clinsynth_runtime::ort::value::Tensor;
+
+use crate::TrainingError;
+use crate::batching::padded;
+use crate::sample::Sample;
+
+/// Label of sub-tokens that carry no tag; the loss leaves them out.
+const IGNORED: i64 = -100;
+
+/// Samples padded to one length.
+pub(crate) struct Batch<'s> {
+    pub samples: Vec<&'s Sample>,
+    /// Sub-tokens of each row.
+    pub length: usize,
+}
+
+impl<'s> Batch<'s> {
+    pub(crate) fn new(samples: &'s [Sample], indices: &[usize]) -> Self {
+        let samples: Vec<&Sample> = indices.iter().map(|&index| &samples[index]).collect();
+        let length = samples.iter().map(|sample| padded(sample.ids.len())).max().unwrap_or(0);
+        Self { samples, length }
+    }
+
+    /// Sub-tokens without padding.
+    pub(crate) fn tokens(&self) -> usize {
+        self.samples.iter().map(|sample| sample.ids.len()).sum()
+    }
+
+    /// Words that carry a tag.
+    pub(crate) fn words(&self) -> usize {
+        self.samples.iter().map(|sample| sample.tags.len()).sum()
+    }
+
+    /// A graph shape with this batch's sizes.
+    pub(crate) fn shape(&self, dimensions: &[Dimension]) -> Vec<usize> {
+        dimensions.iter().map(|dimension| self.size(dimension)).collect()
+    }
+
+    fn size(&self, dimension: &Dimension) -> usize {
+        match *dimension {
+            Dimension::Sequence => self.length,
+            Dimension::Batch => self.samples.len(),
+            Dimension::Fixed(size) => size,
+        }
+    }
+
+    /// The row-major distance between neighbours along `axis`.
+    fn stride(&self, dimensions: &[Dimension], axis: &Dimension) -> usize {
+        let inner = dimensions.iter().skip_while(|dimension| *dimension != axis).skip(1);
+        inner.map(|dimension| self.size(dimension)).product()
+    }
+}
+
+/// What a batch input holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Ids,
+    Labels,
+    Mask,
+    Bias,
+    Positions,
+    Types,
+}
+
+/// The inputs of a batch, filled anew for each.
+pub(crate) struct BatchInputs {
+    specs: Vec<(TensorSpec, Content)>,
+    padding: i64,
+}
+
+impl BatchInputs {
+    /// Errors: [`TrainingError::UnknownInput`] for a name or type that this build cannot fill.
+    pub(crate) fn new(manifest: &Manifest) -> Result<Self, TrainingError> {
+        let known = |spec: &TensorSpec| {
+            let content = match (spec.name.as_str(), spec.element) {
+                ("input_ids", ElementType::Int64) => Content::Ids,
+                ("labels", ElementType::Int64) => Content::Labels,
+                ("attention_mask", _) => Content::Mask,
+                ("attention_bias", ElementType::Float32) => Content::Bias,
+                ("position_ids", ElementType::Int64) => Content::Positions,
+                ("token_type_ids", ElementType::Int64) => Content::Types,
+                _ => return Err(TrainingError::UnknownInput { name: spec.name.clone() }),
+            };
+            Ok((spec.clone(), content))
+        };
+        let specs = manifest.batch.iter().map(known).collect::<Result<_, _>>()?;
+        Ok(Self { specs, padding: i64::from(manifest.encoder.padding) })
+    }
+
+    /// Binds the batch to a session's inputs, in memory of `allocator`.
+    pub(crate) fn bind(&self, binding: &mut IoBinding, allocator: &Allocator, batch: &Batch<'_>) -> ort::Result<()> {
+        for (spec, content) in &self.specs {
+            let shape = batch.shape(&spec.shape);
+            match spec.element {
+                ElementType::Int64 => {
+                    let mut tensor = Tensor::<i64>::new(allocator, shape)?;
+                    self.fill(tensor.extract_tensor_mut().1, spec, *content, batch);
+                    binding.bind_input(&spec.name, &tensor)?;
+                }
+                ElementType::Float32 => {
+                    let mut values = vec![0; shape.iter().product()];
+                    self.fill(&mut values, spec, *content, batch);
+                    let mut tensor = Tensor::<f32>::new(allocator, shape)?;
+                    let targets = tensor.extract_tensor_mut().1.iter_mut();
+                    targets.zip(&values).for_each(|(target, &value)| *target = value as f32);
+                    binding.bind_input(&spec.name, &tensor)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fill(&self, values: &mut [i64], spec: &TensorSpec, content: Content, batch: &Batch<'_>) {
+        let along = batch.stride(&spec.shape, &Dimension::Sequence);
+        let across = batch.stride(&spec.shape, &Dimension::Batch);
+        values.fill(match content {
+            Content::Ids => self.padding,
+            Content::Labels => IGNORED,
+            Content::Bias => BIAS,
+            Content::Mask | Content::Positions | Content::Types => 0,
+        });
+        for (row, sample) in batch.samples.iter().enumerate() {
+            let mut set = |position: usize, value: i64| values[row * across + position * along] = value;
+            match content {
+                Content::Ids => sample.ids.iter().enumerate().for_each(|(place, &id)| set(place, i64::from(id))),
+                Content::Labels => sample
+                    .positions
+                    .iter()
+                    .zip(&sample.tags)
+                    .for_each(|(&place, &tag)| set(place as usize, i64::from(tag))),
+                Content::Mask => (0..sample.ids.len()).for_each(|place| set(place, 1)),
+                Content::Bias => (0..sample.ids.len()).for_each(|place| set(place, 0)),
+                Content::Positions => (0..batch.length).for_each(|place| set(place, place as i64)),
+                Content::Types => {}
+            }
+        }
+    }
+}
+
+/// Added to attention scores of padding: far below any score, far above the least float32.
+const BIAS: i64 = -10_000;

@@ -1,0 +1,203 @@
+use std::io;
+use std::path::PathBuf;
+
+use clinsynth_contract::ContractError;
+use clinsynth_runtime::{RuntimeError, ort};
+
+/// Why a training run cannot start, or why it stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainingError {
+    /// A field of the recipe lies outside its bounds.
+    #[error("recipe: `{field}` is `{value}`, expected {expected}")]
+    BadRecipe {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// The bounds, in words.
+        expected: &'static str,
+    },
+    /// A split without a labelled word.
+    #[error("the {split} split holds no labelled word: check the split's share and what curation dropped")]
+    EmptySplit {
+        /// `train` or `dev`.
+        split: &'static str,
+    },
+    /// An example without tags among those to learn from.
+    #[error("example `{example}` carries no tags: only labelled examples can be trained on")]
+    Unlabelled {
+        /// The example.
+        example: String,
+    },
+    /// Columns of one row that do not fit together.
+    #[error("example `{example}`: {problem}")]
+    BrokenRow {
+        /// The example.
+        example: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A tag that the artifact has no output for.
+    #[error(
+        "example `{example}` has tag id `{tag}`, the artifact knows {known} tags: rebuild it with the data's labels"
+    )]
+    UnknownTag {
+        /// The example.
+        example: String,
+        /// The tag.
+        tag: u32,
+        /// Tags of the artifact.
+        known: usize,
+    },
+    /// A sub-token that the encoder has no embedding for.
+    #[error(
+        "example `{example}` has sub-token id `{token}`, the encoder knows {vocabulary}: encode with its own tokenizer"
+    )]
+    UnknownToken {
+        /// The example.
+        example: String,
+        /// The sub-token.
+        token: u32,
+        /// Rows of the word embedding.
+        vocabulary: usize,
+    },
+    /// A window longer than the encoder reads.
+    #[error(
+        "example `{example}` has a window of {length} sub-tokens, the encoder reads {positions}: encode with shorter windows"
+    )]
+    TooLong {
+        /// The example.
+        example: String,
+        /// Sub-tokens.
+        length: usize,
+        /// Longest sequence.
+        positions: usize,
+    },
+    /// The artifact folder is not whole, or of another format.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The graphs need a newer library.
+    #[error(
+        "the artifact folder needs ONNX Runtime 1.{needed}, the library is 1.{found}: run `clinsynth doctor`, or set `ORT_DYLIB_PATH`"
+    )]
+    LibraryTooOld {
+        /// The library's minor version.
+        found: u32,
+        /// Least minor version.
+        needed: u32,
+    },
+    /// The graphs ask for an input that this build cannot fill.
+    #[error("the artifact's graphs ask for `{name}`, which this build cannot fill: build the artifact folder again")]
+    UnknownInput {
+        /// The input or scalar.
+        name: String,
+    },
+    /// A file that cannot be read or written.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A weights file that is not one, or lacks tensors of the manifest.
+    #[error("`{}` does not hold the artifact's tensors: {problem}", path.display())]
+    WrongTensors {
+        /// The file.
+        path: PathBuf,
+        /// The first difference.
+        problem: String,
+    },
+    /// Tensors that cannot be written.
+    #[error("cannot write the tensors of `{}`", path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: safetensors::SafeTensorError,
+    },
+    /// The run folder holds the checkpoint of another run.
+    #[error(
+        "`{}` is the checkpoint of another run: its {} differ{}; use an empty run folder, or delete this one",
+        path.display(), differing.join(", "), if differing.len() == 1 { "s" } else { "" }
+    )]
+    AnotherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs: `recipe`, `artifact`, `train data`, `dev data`.
+        differing: Vec<&'static str>,
+    },
+    /// Every checkpoint of the run folder is damaged.
+    #[error("no checkpoint in `{}` is whole (`{newest}`: {problem}): delete the folder to train from the start", path.display())]
+    AllDamaged {
+        /// The folder of checkpoints.
+        path: PathBuf,
+        /// The newest.
+        newest: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The loss left the numbers.
+    #[error(
+        "step {step} has loss `{loss}` and gradient norm `{gradient_norm}` on examples {}; lower the learning rate or check them; {}",
+        quoted(examples),
+        checkpoint.as_ref().map_or("no checkpoint was written yet".into(), |path| format!("the last good checkpoint is `{}`", path.display()))
+    )]
+    NotFinite {
+        /// The step, from 1.
+        step: u64,
+        /// The loss.
+        loss: f32,
+        /// The global gradient norm.
+        gradient_norm: f32,
+        /// The examples of its batch.
+        examples: Vec<String>,
+        /// The last checkpoint before it.
+        checkpoint: Option<PathBuf>,
+    },
+    /// The observer asked to stop; the same call goes on from the checkpoint.
+    #[error("interrupted after step {step}; the same command goes on from `{}`", checkpoint.display())]
+    Interrupted {
+        /// Steps done.
+        step: u64,
+        /// Where they are kept.
+        checkpoint: PathBuf,
+    },
+    /// The library or a session cannot be used.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// ONNX Runtime failed while computing.
+    #[error("ONNX Runtime failed while it {action}")]
+    Compute {
+        /// What it did.
+        action: &'static str,
+        /// What it said.
+        #[source]
+        source: ort::Error,
+    },
+}
+
+impl TrainingError {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn compute(action: &'static str) -> impl Fn(ort::Error) -> Self {
+        move |source| Self::Compute { action, source }
+    }
+}
+
+/// At most five names in backticks, so that a message stays readable.
+fn quoted(names: &[String]) -> String {
+    let mut shown: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
+    if names.len() > shown.len() {
+        shown.push(format!("{} more", names.len() - shown.len()));
+    }
+    shown.join(", ")
+}

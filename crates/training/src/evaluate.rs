@@ -1,0 +1,113 @@
+use std::ops::ControlFlow;
+
+use clinsynth_contract::Manifest;
+use clinsynth_runtime::ort;
+use clinsynth_runtime::ort::memory::{Allocator, MemoryInfo};
+use clinsynth_runtime::ort::session::{IoBinding, Session};
+use clinsynth_runtime::{ModelSource, Runtime, SessionSettings};
+
+use crate::artifact::Artifact;
+use crate::batch::{Batch, BatchInputs};
+use crate::batching::sorted_batches;
+use crate::sample::Sample;
+use crate::scores::Counts;
+use crate::step::arena;
+use crate::weights::Weights;
+use crate::{Recipe, TrainingError};
+
+/// Sub-tokens of an evaluation batch, padding included.
+const TOKENS: usize = 2048;
+
+/// How the model does on a split.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Evaluation {
+    /// Mean cross-entropy over the split's words.
+    pub loss: f64,
+    /// Strict counts over the words that each window decides on.
+    pub counts: Counts,
+}
+
+/// The eval graph with the trained parameters bound: it always sees their present values.
+pub(crate) struct Evaluator {
+    binding: IoBinding,
+    arena: Allocator,
+    session: Session,
+    inputs: BatchInputs,
+    tags: usize,
+}
+
+impl Evaluator {
+    /// Builds the session and binds the parameters.
+    ///
+    /// Errors: [`TrainingError::Runtime`], [`TrainingError::UnknownInput`], [`TrainingError::Compute`].
+    pub(crate) fn new(
+        runtime: &Runtime,
+        artifact: &Artifact,
+        recipe: &Recipe,
+        weights: &Weights,
+    ) -> Result<Self, TrainingError> {
+        // Two spinning pools would take each other's cores.
+        let settings = SessionSettings { threads: recipe.threads, spinning: false, ..SessionSettings::default() };
+        let session = runtime.session(ModelSource::File(&artifact.file(Manifest::EVAL_MODEL)), &settings)?;
+        let inputs = BatchInputs::new(&artifact.manifest)?;
+        let bind = || {
+            let mut binding = session.create_binding()?;
+            weights.bind(&artifact.manifest, &mut binding)?;
+            Ok((binding, arena(&session)?))
+        };
+        let (binding, arena) = bind().map_err(TrainingError::compute("bound the eval graph"))?;
+        Ok(Self { binding, arena, session, inputs, tags: artifact.manifest.tags.len() })
+    }
+
+    /// Scores a split; `None` when the observer, called after each batch, breaks.
+    ///
+    /// Errors: [`TrainingError::Compute`].
+    pub(crate) fn evaluate(
+        &mut self,
+        samples: &[Sample],
+        mut observer: impl FnMut() -> ControlFlow<()>,
+    ) -> Result<Option<Evaluation>, TrainingError> {
+        let lengths: Vec<usize> = samples.iter().map(|sample| sample.ids.len()).collect();
+        let (mut loss, mut words, mut counts) = (0.0, 0, Counts::default());
+        for indices in sorted_batches(&lengths, TOKENS) {
+            let batch = Batch::new(samples, &indices);
+            let mean = self.run(&batch, &mut counts).map_err(TrainingError::compute("evaluated the dev split"))?;
+            loss += f64::from(mean) * batch.words() as f64;
+            words += batch.words();
+            if observer().is_break() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Evaluation { loss: loss / words as f64, counts }))
+    }
+
+    fn run(&mut self, batch: &Batch<'_>, counts: &mut Counts) -> ort::Result<f32> {
+        self.inputs.bind(&mut self.binding, &self.arena, batch)?;
+        // Bound anew, or the library would write into the memory of the batch before.
+        for output in ["loss", "labelled", "logits"] {
+            self.binding.bind_output_to_device(output, &MemoryInfo::default())?;
+        }
+        let outputs = self.session.run_binding(&self.binding)?;
+        let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
+        for (row, sample) in batch.samples.iter().enumerate() {
+            let tag_at = |&position: &u32| {
+                let place = position as usize * batch.samples.len() + row;
+                argmax(&logits[place * self.tags..(place + 1) * self.tags])
+            };
+            let predicted: Vec<u32> = sample.positions[sample.owned.clone()].iter().map(tag_at).collect();
+            counts.add(&sample.tags[sample.owned.clone()], &predicted);
+        }
+        outputs["loss"].try_extract_tensor::<f32>().map(|(_, loss)| loss[0])
+    }
+}
+
+/// The first of the highest.
+fn argmax(logits: &[f32]) -> u32 {
+    let mut best = 0;
+    for (index, value) in logits.iter().enumerate() {
+        if *value > logits[best] {
+            best = index;
+        }
+    }
+    best as u32
+}
