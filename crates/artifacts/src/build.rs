@@ -1,0 +1,148 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use clinsynth_contract::{
+    ARTIFACT_FORMAT, AdamWScalars, Digest, DropoutSite, EncoderSummary, Manifest, Parameter, TagSet,
+};
+
+use crate::ArtifactError;
+use crate::encoder::{Encoder, Layout};
+use crate::graph::OPSET;
+use crate::model::{batch_specs, dropout_sites};
+use crate::step::Blueprint;
+use crate::weights::{Checkpoint, WeightFile, encode_checkpoint, normal_draws};
+
+/// The least ONNX Runtime (1.x) that the graphs were made for; the binding asks for the same.
+const LEAST_ONNXRUNTIME: u32 = 23;
+
+/// What may be chosen when artifacts are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildSettings {
+    /// Whether the training graphs take dropout masks, at the rates of the encoder's configuration.
+    pub dropout: bool,
+    /// Seed of the classification layer's first weights.
+    pub seed: u64,
+}
+
+/// Reads the encoder in `encoder_dir` (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact
+/// folder for tagging with `tags` to `out`, which is made if need be. The manifest is written last: a folder without
+/// one is not finished.
+///
+/// Weights are found with or without the family's prefix. The pooler, if there is one, is left out. The classification
+/// layer starts from N(0, `initializer_range`) with zero biases, as in `transformers`.
+///
+/// Errors: a file is absent or broken, the configuration asks for what is not supported, a tensor is missing or of
+/// another shape, or `out` cannot be written.
+pub fn build(
+    encoder_dir: &Path,
+    tags: &TagSet,
+    settings: &BuildSettings,
+    out: &Path,
+) -> Result<Manifest, ArtifactError> {
+    let encoder = Encoder::read(&encoder_dir.join(Manifest::CONFIG))?;
+    let weights = WeightFile::read(&encoder_dir.join(Manifest::WEIGHTS))?;
+    let parameters = Layout::of(&encoder, tags.len());
+    let dropout = if settings.dropout { dropout_sites(&encoder) } else { Vec::new() };
+    let checkpoint = first_checkpoint(&encoder, &weights, &parameters, settings.seed, out)?;
+
+    let files = unchanging_files(encoder_dir, tags, &encoder, &parameters, &dropout)?;
+    for (name, bytes) in &files {
+        write(&out.join(name), bytes)?;
+    }
+    write(&out.join(Manifest::CHECKPOINT).join(Manifest::WEIGHTS), &checkpoint)?;
+    let manifest = Manifest {
+        format: ARTIFACT_FORMAT,
+        opset: OPSET,
+        least_onnxruntime: LEAST_ONNXRUNTIME,
+        encoder: summary(&encoder, weights.digest()),
+        tags: tags.names(),
+        parameters: parameters.to_vec(),
+        batch: batch_specs().into(),
+        dropout,
+        scalars: AdamWScalars::NAMES.map(str::to_owned).into(),
+        digests: files.iter().map(|(name, bytes)| ((*name).to_owned(), Digest::of(bytes))).collect(),
+    };
+    write(&out.join(Manifest::FILE), &json(&manifest))?;
+    Ok(manifest)
+}
+
+/// Graphs, labels and the encoder's own files, by name.
+fn unchanging_files(
+    encoder_dir: &Path,
+    tags: &TagSet,
+    encoder: &Encoder,
+    parameters: &Layout<Parameter>,
+    dropout: &[DropoutSite],
+) -> Result<BTreeMap<&'static str, Vec<u8>>, ArtifactError> {
+    let blueprint = Blueprint { encoder, parameters, dropout, classes: tags.len() };
+    Ok(BTreeMap::from([
+        (Manifest::TRAINING_MODEL, blueprint.training_graph().encode()?),
+        (Manifest::GRADIENT_MODEL, blueprint.gradient_graph().encode()?),
+        (Manifest::EVAL_MODEL, blueprint.eval_graph().encode()?),
+        (Manifest::CONFIG, read(&encoder_dir.join(Manifest::CONFIG))?),
+        (Manifest::TOKENIZER, read(&encoder_dir.join(Manifest::TOKENIZER))?),
+        (Manifest::LABELS, json(tags.labels())),
+    ]))
+}
+
+/// The encoder's weights and a drawn head, under the names of the checkpoint.
+fn first_checkpoint(
+    encoder: &Encoder,
+    weights: &WeightFile,
+    parameters: &Layout<Parameter>,
+    seed: u64,
+    out: &Path,
+) -> Result<Vec<u8>, ArtifactError> {
+    let tensors = weights.tensors()?;
+    let head = [&parameters.head.weight, &parameters.head.bias].map(|parameter| &parameter.name);
+    let mut checkpoint = Checkpoint::new();
+    for part in parameters.to_vec().into_iter().flat_map(|parameter| parameter.stored) {
+        let count = part.shape.iter().product();
+        let bytes = if part.name == *head[0] {
+            Cow::Owned(normal_draws(count, encoder.initializer_range, seed))
+        } else if part.name == *head[1] {
+            Cow::Owned(vec![0; count * size_of::<f32>()])
+        } else {
+            Cow::Borrowed(tensors.floats(&part, encoder.family.prefix)?)
+        };
+        checkpoint.insert(part.name, (part.shape, bytes));
+    }
+    encode_checkpoint(&checkpoint, &out.join(Manifest::CHECKPOINT).join(Manifest::WEIGHTS))
+}
+
+fn summary(encoder: &Encoder, weights: Digest) -> EncoderSummary {
+    EncoderSummary {
+        family: encoder.family.model_type.to_owned(),
+        hidden: encoder.hidden,
+        layers: encoder.layers,
+        heads: encoder.heads,
+        vocabulary: encoder.vocabulary,
+        positions: encoder.positions,
+        padding: encoder.padding,
+        weights,
+    }
+}
+
+/// Reads a whole file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ArtifactError> {
+    fs::read(path).map_err(|source| ArtifactError::Read { path: path.to_owned(), source })
+}
+
+/// Writes a whole file, and makes its folder first.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), ArtifactError> {
+    let failed = |source| ArtifactError::Write { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    fs::write(path, bytes).map_err(failed)
+}
+
+/// Indented JSON with a final newline. The values written here hold only strings, numbers and lists, which always
+/// serialize.
+pub(crate) fn json(value: &(impl serde::Serialize + ?Sized)) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,122 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use crate::ArtifactError;
+use crate::encoder::Family;
+
+/// An encoder as its `config.json` describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoder {
+    pub(crate) family: &'static Family,
+    pub(crate) hidden: usize,
+    pub(crate) layers: usize,
+    pub(crate) heads: usize,
+    pub(crate) intermediate: usize,
+    pub(crate) vocabulary: usize,
+    pub(crate) positions: usize,
+    pub(crate) token_types: usize,
+    pub(crate) padding: u32,
+    pub(crate) epsilon: f32,
+    pub(crate) initializer_range: f64,
+    pub(crate) hidden_dropout: f32,
+    pub(crate) attention_dropout: f32,
+    pub(crate) classifier_dropout: f32,
+}
+
+impl Encoder {
+    /// Reads a configuration. Absent rates and constants take the defaults of `transformers`' `BertConfig`.
+    ///
+    /// Errors: the first key that is missing, of the wrong kind, or asks for what the graphs do not hold.
+    pub(crate) fn read(path: &Path) -> Result<Self, ArtifactError> {
+        let config = Config::read(path)?;
+        let family = config.family()?;
+        let keys = &family.keys;
+        let hidden_dropout = config.rate(keys.hidden_dropout, 0.1)?;
+        let encoder = Self {
+            family,
+            hidden: config.size(keys.hidden)?,
+            layers: config.size(keys.layers)?,
+            heads: config.size(keys.heads)?,
+            intermediate: config.size(keys.intermediate)?,
+            vocabulary: config.size("vocab_size")?,
+            positions: config.size(keys.positions)?,
+            token_types: config.size("type_vocab_size")?,
+            padding: config.number("pad_token_id", 0.0)? as u32,
+            epsilon: config.number("layer_norm_eps", 1e-12)? as f32,
+            initializer_range: config.number("initializer_range", 0.02)?,
+            hidden_dropout,
+            attention_dropout: config.rate(keys.attention_dropout, 0.1)?,
+            classifier_dropout: config.rate("classifier_dropout", hidden_dropout)?,
+        };
+        if encoder.hidden.is_multiple_of(encoder.heads) {
+            return Ok(encoder);
+        }
+        Err(config.bad(keys.heads, "a divisor of the hidden size"))
+    }
+
+    /// Features of one attention head.
+    pub(crate) const fn head_size(&self) -> usize {
+        self.hidden / self.heads
+    }
+}
+
+/// A JSON object and the file it came from.
+struct Config {
+    path: PathBuf,
+    json: Json,
+}
+
+impl Config {
+    fn read(path: &Path) -> Result<Self, ArtifactError> {
+        let bytes = fs::read(path).map_err(|source| ArtifactError::Read { path: path.to_owned(), source })?;
+        let json =
+            serde_json::from_slice(&bytes).map_err(|source| ArtifactError::Json { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), json })
+    }
+
+    /// The family, once no key asks for a computation that it does not hold.
+    fn family(&self) -> Result<&'static Family, ArtifactError> {
+        let model_type = self.json.get("model_type").cloned().unwrap_or_default();
+        let family = model_type.as_str().and_then(Family::find);
+        let family = family.ok_or_else(|| self.unsupported("model_type", &model_type, Family::supported()))?;
+        for (key, supported) in family.fixed {
+            match self.json.get(*key) {
+                Some(found) if !found.is_null() && found.to_string() != *supported => {
+                    return Err(self.unsupported(key, found, format!("`{}`", supported.trim_matches('"'))));
+                }
+                _ => {}
+            }
+        }
+        Ok(family)
+    }
+
+    fn size(&self, key: &str) -> Result<usize, ArtifactError> {
+        let size = self.json.get(key).and_then(Json::as_u64).filter(|&size| size > 0);
+        size.map(|size| size as usize).ok_or_else(|| self.bad(key, "a whole number above 0"))
+    }
+
+    fn number(&self, key: &str, default: f64) -> Result<f64, ArtifactError> {
+        match self.json.get(key) {
+            None | Some(Json::Null) => Ok(default),
+            Some(found) => {
+                found.as_f64().filter(|number| *number >= 0.0).ok_or_else(|| self.bad(key, "a number, at least 0"))
+            }
+        }
+    }
+
+    fn rate(&self, key: &str, default: f32) -> Result<f32, ArtifactError> {
+        let rate = self.number(key, f64::from(default))? as f32;
+        if rate < 1.0 { Ok(rate) } else { Err(self.bad(key, "a rate below 1")) }
+    }
+
+    fn unsupported(&self, key: &str, found: &Json, supported: String) -> ArtifactError {
+        let found = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+        ArtifactError::Unsupported { path: self.path.clone(), key: key.to_owned(), found, supported }
+    }
+
+    fn bad(&self, key: &str, expected: &'static str) -> ArtifactError {
+        ArtifactError::BadConfig { path: self.path.clone(), key: key.to_owned(), expected }
+    }
+}

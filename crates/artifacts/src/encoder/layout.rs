@@ -1,0 +1,146 @@
+use std::convert::Infallible;
+
+use clinsynth_contract::{Parameter, StoredPart};
+
+use crate::encoder::Encoder;
+
+/// One thing for each parameter of a token classifier: its description, its tensor in a graph, its gradient.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout<T> {
+    /// Word embedding.
+    pub(crate) words: T,
+    /// Position embedding.
+    pub(crate) positions: T,
+    /// Token type embedding.
+    pub(crate) types: T,
+    /// Layer norm of the embeddings.
+    pub(crate) norm: Pair<T>,
+    /// The layers, input side first.
+    pub(crate) layers: Vec<Layer<T>>,
+    /// Classification layer.
+    pub(crate) head: Pair<T>,
+}
+
+/// Weight and bias.
+#[derive(Clone, Debug)]
+pub(crate) struct Pair<T> {
+    pub(crate) weight: T,
+    pub(crate) bias: T,
+}
+
+/// One encoder layer.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer<T> {
+    /// Queries, keys and values merged, `[3H, H]`: one product instead of three.
+    pub(crate) qkv: Pair<T>,
+    pub(crate) projection: Pair<T>,
+    pub(crate) attention_norm: Pair<T>,
+    pub(crate) intermediate: Pair<T>,
+    pub(crate) output: Pair<T>,
+    pub(crate) output_norm: Pair<T>,
+}
+
+impl Layout<Parameter> {
+    /// The parameters of an encoder with a head of `classes` outputs.
+    pub(crate) fn of(encoder: &Encoder, classes: usize) -> Self {
+        let (tensors, hidden) = (&encoder.family.tensors, encoder.hidden);
+        let name = |name: &str| format!("{}{name}", encoder.family.prefix);
+        let table = |stem: &str, rows| parameter(format!("{}.weight", name(stem)), vec![rows, hidden], true);
+        let layer = |index| {
+            let at = |stem: &str| name(&format!("{}{index}.{stem}", tensors.layer));
+            let attention = tensors.attention.map(at);
+            Layer {
+                qkv: merged(&at(tensors.merged), &attention, hidden),
+                projection: linear(&at(tensors.projection), hidden, hidden),
+                attention_norm: norm(&at(tensors.attention_norm), hidden),
+                intermediate: linear(&at(tensors.intermediate), encoder.intermediate, hidden),
+                output: linear(&at(tensors.output), hidden, encoder.intermediate),
+                output_norm: norm(&at(tensors.output_norm), hidden),
+            }
+        };
+        Self {
+            words: table(tensors.words, encoder.vocabulary),
+            positions: table(tensors.positions, encoder.positions),
+            types: table(tensors.types, encoder.token_types),
+            norm: norm(&name(tensors.embedding_norm), hidden),
+            layers: (0..encoder.layers).map(layer).collect(),
+            head: linear(encoder.family.head, classes, hidden),
+        }
+    }
+}
+
+impl<T> Layout<T> {
+    /// Another thing for each parameter, made in the order of the manifest, or the first failure.
+    pub(crate) fn try_map<U, E>(&self, mut make: impl FnMut(&T) -> Result<U, E>) -> Result<Layout<U>, E> {
+        Ok(Layout {
+            words: make(&self.words)?,
+            positions: make(&self.positions)?,
+            types: make(&self.types)?,
+            norm: self.norm.try_map(&mut make)?,
+            layers: self.layers.iter().map(|layer| layer.try_map(&mut make)).collect::<Result<_, _>>()?,
+            head: self.head.try_map(&mut make)?,
+        })
+    }
+
+    /// [`Layout::try_map`] for what cannot fail.
+    pub(crate) fn map<U>(&self, mut make: impl FnMut(&T) -> U) -> Layout<U> {
+        let Ok(made) = self.try_map(|item| Ok::<U, Infallible>(make(item)));
+        made
+    }
+
+    /// All of them, in the order of the manifest.
+    pub(crate) fn to_vec(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        let mut all = Vec::new();
+        self.map(|item| all.push(item.clone()));
+        all
+    }
+}
+
+impl<T> Layer<T> {
+    fn try_map<U, E>(&self, make: &mut impl FnMut(&T) -> Result<U, E>) -> Result<Layer<U>, E> {
+        Ok(Layer {
+            qkv: self.qkv.try_map(make)?,
+            projection: self.projection.try_map(make)?,
+            attention_norm: self.attention_norm.try_map(make)?,
+            intermediate: self.intermediate.try_map(make)?,
+            output: self.output.try_map(make)?,
+            output_norm: self.output_norm.try_map(make)?,
+        })
+    }
+}
+
+impl<T> Pair<T> {
+    fn try_map<U, E>(&self, make: &mut impl FnMut(&T) -> Result<U, E>) -> Result<Pair<U>, E> {
+        Ok(Pair { weight: make(&self.weight)?, bias: make(&self.bias)? })
+    }
+}
+
+/// A parameter that the checkpoint stores under the graphs' own name.
+fn parameter(name: String, shape: Vec<usize>, decay: bool) -> Parameter {
+    let stored = vec![StoredPart { name: name.clone(), shape: shape.clone() }];
+    Parameter { name, shape, decay, stored }
+}
+
+fn linear(stem: &str, outputs: usize, inputs: usize) -> Pair<Parameter> {
+    Pair {
+        weight: parameter(format!("{stem}.weight"), vec![outputs, inputs], true),
+        bias: parameter(format!("{stem}.bias"), vec![outputs], false),
+    }
+}
+
+fn norm(stem: &str, features: usize) -> Pair<Parameter> {
+    Pair {
+        weight: parameter(format!("{stem}.weight"), vec![features], false),
+        bias: parameter(format!("{stem}.bias"), vec![features], false),
+    }
+}
+
+fn merged(stem: &str, parts: &[String; 3], hidden: usize) -> Pair<Parameter> {
+    let mut pair = linear(stem, 3 * hidden, hidden);
+    pair.weight.stored = parts.iter().map(|part| linear(part, hidden, hidden).weight.stored.remove(0)).collect();
+    pair.bias.stored = parts.iter().map(|part| linear(part, hidden, hidden).bias.stored.remove(0)).collect();
+    pair
+}

@@ -1,0 +1,9 @@
+//! What an encoder is: its family's names, its configuration, its parameters.
+
+mod config;
+mod family;
+mod layout;
+
+pub(crate) use config::Encoder;
+pub(crate) use family::Family;
+pub(crate) use layout::{Layer, Layout, Pair};

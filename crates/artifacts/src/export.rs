@@ -1,0 +1,93 @@
+use std::path::Path;
+
+use clinsynth_contract::{Digest, Manifest, Parameter};
+use serde_json::{Map, Value as Json};
+
+use crate::ArtifactError;
+use crate::build::{json, read, write};
+use crate::encoder::{Encoder, Layout};
+use crate::inference::{StoredWeight, inference_graph};
+use crate::weights::{StoredTensors, WeightFile};
+
+/// The inference model's file.
+const MODEL: &str = "model.onnx";
+
+/// What [`export`] wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Digest of `model.onnx`, which identifies the model in predictions.
+    pub digest: Digest,
+}
+
+/// Writes a checkpoint as an inference model to `out`, which is made if need be:
+/// - `model.onnx`: inputs `input_ids` and `attention_mask` int64 `[batch, sequence]`, output `logits` float32
+///   `[batch, sequence, tags]`; positions from 0, token types 0; weights inside;
+/// - `config.json`: the encoder's, as a Hugging Face token classifier with `id2label` and `label2id`;
+/// - `labels.json` and `tokenizer.json` as in the artifact folder.
+///
+/// Errors: the artifact folder or the checkpoint is unreadable or incomplete, or `out` cannot be written.
+pub fn export(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<Exported, ArtifactError> {
+    let manifest = Manifest::read(artifact_dir)?;
+    let config_path = artifact_dir.join(Manifest::CONFIG);
+    let encoder = Encoder::read(&config_path)?;
+    let file = WeightFile::read(&checkpoint_dir.join(Manifest::WEIGHTS))?;
+    let weights = inference_weights(&file.tensors()?, &encoder, manifest.tags.len())?;
+    let model = inference_graph(&encoder, &weights, manifest.tags.len()).encode()?;
+
+    write(&out.join(MODEL), &model)?;
+    write(&out.join(Manifest::CONFIG), &json(&classifier_config(&config_path, &encoder, &manifest.tags)?))?;
+    for name in [Manifest::LABELS, Manifest::TOKENIZER] {
+        write(&out.join(name), &read(&artifact_dir.join(name))?)?;
+    }
+    Ok(Exported { digest: Digest::of(&model) })
+}
+
+/// Every weight in the inference graph's form.
+fn inference_weights(
+    tensors: &StoredTensors<'_>,
+    encoder: &Encoder,
+    classes: usize,
+) -> Result<Layout<StoredWeight>, ArtifactError> {
+    let parameters = Layout::of(encoder, classes);
+    let tables = [&parameters.words, &parameters.positions, &parameters.types].map(|table| table.name.clone());
+    parameters.try_map(|parameter| {
+        let whole = concatenated(tensors, parameter, encoder.family.prefix)?;
+        Ok(match parameter.shape[..] {
+            [outputs, inputs] if !tables.contains(&parameter.name) => StoredWeight {
+                name: format!("{}_transposed", parameter.name),
+                shape: vec![inputs, outputs],
+                bytes: transposed(&whole, outputs, inputs),
+            },
+            _ => StoredWeight { name: parameter.name.clone(), shape: parameter.shape.clone(), bytes: whole },
+        })
+    })
+}
+
+/// A parameter's stored parts one after the other.
+fn concatenated(tensors: &StoredTensors<'_>, parameter: &Parameter, prefix: &str) -> Result<Vec<u8>, ArtifactError> {
+    let parts = parameter.stored.iter().map(|part| tensors.floats(part, prefix)).collect::<Result<Vec<_>, _>>()?;
+    Ok(parts.concat())
+}
+
+/// A matrix of 4-byte elements, rows and columns exchanged.
+fn transposed(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8> {
+    let (elements, _) = bytes.as_chunks::<4>();
+    if elements.len() != rows * columns {
+        return Vec::new();
+    }
+    (0..columns).flat_map(|column| (0..rows).flat_map(move |row| elements[row * columns + column])).collect()
+}
+
+/// The encoder's configuration with what a Hugging Face token classifier adds.
+fn classifier_config(path: &Path, encoder: &Encoder, tags: &[String]) -> Result<Map<String, Json>, ArtifactError> {
+    let bytes = read(path)?;
+    let mut config: Map<String, Json> =
+        serde_json::from_slice(&bytes).map_err(|source| ArtifactError::Json { path: path.to_owned(), source })?;
+    let names = tags.iter().enumerate();
+    let id2label = names.clone().map(|(id, tag)| (id.to_string(), Json::from(tag.as_str()))).collect();
+    let label2id = names.map(|(id, tag)| (tag.clone(), Json::from(id))).collect();
+    config.insert("architectures".into(), Json::from(vec![encoder.family.classifier_class]));
+    config.insert("id2label".into(), Json::Object(id2label));
+    config.insert("label2id".into(), Json::Object(label2id));
+    Ok(config)
+}

@@ -1,0 +1,109 @@
+use clinsynth_contract::{Dimension, ElementType};
+
+use crate::encoder::{Encoder, Layer, Layout, Pair};
+use crate::graph::{Graph, Value, float, int, ints};
+
+/// A weight of the inference graph, float32 little-endian; matrices of linear layers as `[in, out]`.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredWeight {
+    /// Its initializer's name.
+    pub(crate) name: String,
+    /// Its shape.
+    pub(crate) shape: Vec<usize>,
+    /// Its elements.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The plain batch-major graph of a token classifier, weights inside: `input_ids` and `attention_mask` int64
+/// `[batch, sequence]` to `logits` `[batch, sequence, classes]`. The library fuses it better than a hand-fused one.
+pub(crate) fn inference_graph(encoder: &Encoder, weights: &Layout<StoredWeight>, classes: usize) -> Graph {
+    let mut graph = Graph::new("token_classification");
+    let shape = [Dimension::Batch, Dimension::Sequence];
+    let input_ids = graph.input("input_ids", ElementType::Int64, &shape);
+    let attention_mask = graph.input("attention_mask", ElementType::Int64, &shape);
+    let weights = weights.map(|weight| graph.weight(&weight.name, &weight.shape, weight.bytes.clone()));
+
+    let bias = attention_bias(&mut graph, attention_mask);
+    let mut hidden = embed(&mut graph, encoder, &weights, input_ids);
+    for (index, layer) in weights.layers.iter().enumerate() {
+        graph.enter(format!("layer.{index}"));
+        hidden = encode(&mut graph, encoder, layer, hidden, bias);
+    }
+    graph.enter("classifier");
+    let logits = linear(&mut graph, &weights.head, hidden);
+    graph.output(logits, "logits", &[Dimension::Batch, Dimension::Sequence, Dimension::Fixed(classes)]);
+    graph
+}
+
+/// 0 where the mask is 1, the least float where it is 0, as `[batch, 1, 1, sequence]`.
+fn attention_bias(graph: &mut Graph, mask: Value) -> Value {
+    graph.enter("attention_bias");
+    let axes = graph.integers(&[1, 2]);
+    let mask = graph.op("Unsqueeze", &[mask, axes], &[]);
+    let mask = graph.op("Cast", &[mask], &[int("to", i64::from(crate::onnx::FLOAT))]);
+    let one = graph.number(1.0);
+    let hidden = graph.sub(one, mask);
+    let least = graph.number(f32::MIN);
+    graph.mul(hidden, least)
+}
+
+fn embed(graph: &mut Graph, encoder: &Encoder, weights: &Layout<Value>, input_ids: Value) -> Value {
+    graph.enter("embeddings");
+    let words = graph.op("Gather", &[weights.words, input_ids], &[int("axis", 0)]);
+    let [zero, one] = [0, 1].map(|number| graph.integers(&[number]));
+    let length = graph.op("Shape", &[input_ids], &[int("start", 1), int("end", 2)]);
+    let positions = graph.op("Slice", &[weights.positions, zero, length, zero], &[]);
+    let types = graph.op("Slice", &[weights.types, zero, one, zero], &[]);
+    let sum = graph.add(words, types);
+    let sum = graph.add(sum, positions);
+    norm(graph, encoder, &weights.norm, sum)
+}
+
+fn encode(graph: &mut Graph, encoder: &Encoder, layer: &Layer<Value>, input: Value, bias: Value) -> Value {
+    let context = attend(graph, encoder, layer, input, bias);
+    let projected = linear(graph, &layer.projection, context);
+    let sum = graph.add(projected, input);
+    let attended = norm(graph, encoder, &layer.attention_norm, sum);
+    let wide = linear(graph, &layer.intermediate, attended);
+    let active = gelu(graph, wide);
+    let narrow = linear(graph, &layer.output, active);
+    let sum = graph.add(narrow, attended);
+    norm(graph, encoder, &layer.output_norm, sum)
+}
+
+fn attend(graph: &mut Graph, encoder: &Encoder, layer: &Layer<Value>, input: Value, bias: Value) -> Value {
+    let (heads, size) = (encoder.heads as i64, encoder.head_size() as i64);
+    let mixed = linear(graph, &layer.qkv, input);
+    let parts: [Value; 3] = graph.op_many("Split", &[mixed], &[int("axis", 2), int("num_outputs", 3)]);
+    let parts = parts.map(|part| graph.reshape(part, &[0, 0, heads, size]));
+    let [query, key, value] = [(0, [0, 2, 1, 3]), (1, [0, 2, 3, 1]), (2, [0, 2, 1, 3])]
+        .map(|(part, order)| graph.op("Transpose", &[parts[part]], &[ints("perm", &order)]));
+    let scores = graph.matmul(query, key);
+    let scale = graph.number(1.0 / (size as f32).sqrt());
+    let scores = graph.mul(scores, scale);
+    let scores = graph.add(scores, bias);
+    let probabilities = graph.op("Softmax", &[scores], &[int("axis", -1)]);
+    let context = graph.matmul(probabilities, value);
+    let context = graph.op("Transpose", &[context], &[ints("perm", &[0, 2, 1, 3])]);
+    graph.reshape(context, &[0, 0, heads * size])
+}
+
+/// `u · (1 + erf(u/√2)) / 2` in the shape that the library recognises and fuses.
+fn gelu(graph: &mut Graph, input: Value) -> Value {
+    let [root, one, half] = [std::f32::consts::SQRT_2, 1.0, 0.5].map(|number| graph.number(number));
+    let scaled = graph.op("Div", &[input, root], &[]);
+    let erf = graph.op("Erf", &[scaled], &[]);
+    let slope = graph.add(erf, one);
+    let product = graph.mul(input, slope);
+    graph.mul(product, half)
+}
+
+fn linear(graph: &mut Graph, layer: &Pair<Value>, input: Value) -> Value {
+    let product = graph.matmul(input, layer.weight);
+    graph.add(product, layer.bias)
+}
+
+fn norm(graph: &mut Graph, encoder: &Encoder, layer: &Pair<Value>, input: Value) -> Value {
+    let attributes = [int("axis", -1), float("epsilon", encoder.epsilon)];
+    graph.op("LayerNormalization", &[input, layer.weight, layer.bias], &attributes)
+}

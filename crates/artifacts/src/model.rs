@@ -1,0 +1,212 @@
+use std::collections::BTreeMap;
+
+use clinsynth_contract::{Dimension, DropoutSite, ElementType, TensorSpec};
+
+use crate::encoder::{Encoder, Layer, Layout};
+use crate::graph::Value;
+use crate::rules::attention::{Attention, Heads};
+use crate::rules::cross_entropy::{CrossEntropy, Loss};
+use crate::rules::dropout::Dropout;
+use crate::rules::embedding::{Embedding, Tables};
+use crate::rules::gelu::Gelu;
+use crate::rules::layer_norm::LayerNorm;
+use crate::rules::linear::{Factors, Linear};
+use crate::tape::{Tape, Weight};
+
+/// A batch's tensors on a tape.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// `[S, B]`.
+    pub(crate) input_ids: Value,
+    /// `[B, 1, 1, S]`.
+    pub(crate) attention_bias: Value,
+    /// `[S, B]`.
+    pub(crate) labels: Value,
+    /// Dropout masks by site, of the activations' shape.
+    pub(crate) masks: BTreeMap<String, Value>,
+}
+
+/// The manifest's description of a batch, in the order of the inputs.
+pub(crate) fn batch_specs() -> [TensorSpec; 3] {
+    use Dimension::{Batch, Fixed, Sequence};
+    let spec =
+        |name: &str, element, shape: &[Dimension]| TensorSpec { name: name.to_owned(), element, shape: shape.to_vec() };
+    [
+        spec("input_ids", ElementType::Int64, &[Sequence, Batch]),
+        spec("attention_bias", ElementType::Float32, &[Batch, Fixed(1), Fixed(1), Sequence]),
+        spec("labels", ElementType::Int64, &[Sequence, Batch]),
+    ]
+}
+
+/// Where `transformers`' token classifier drops activations, in its order; sites of rate 0 are left out.
+pub(crate) fn dropout_sites(encoder: &Encoder) -> Vec<DropoutSite> {
+    use Dimension::{Batch, Fixed, Sequence};
+    let site = |name: String, shape: Vec<Dimension>, rate| DropoutSite { name, shape, rate };
+    let hidden = |name: String, rate| site(name, vec![Sequence, Batch, Fixed(encoder.hidden)], rate);
+    let scores = vec![Batch, Fixed(encoder.heads), Sequence, Sequence];
+    let mut sites = vec![hidden(EMBEDDING_SITE.to_owned(), encoder.hidden_dropout)];
+    for layer in 0..encoder.layers {
+        let [probabilities, attention, output] = layer_sites(layer);
+        sites.push(site(probabilities, scores.clone(), encoder.attention_dropout));
+        sites.push(hidden(attention, encoder.hidden_dropout));
+        sites.push(hidden(output, encoder.hidden_dropout));
+    }
+    sites.push(hidden(CLASSIFIER_SITE.to_owned(), encoder.classifier_dropout));
+    sites.retain(|site| site.rate > 0.0);
+    sites
+}
+
+const EMBEDDING_SITE: &str = "dropout.embeddings";
+const CLASSIFIER_SITE: &str = "dropout.classifier";
+
+/// Attention probabilities, attention output, layer output.
+fn layer_sites(layer: usize) -> [String; 3] {
+    ["probabilities", "attention", "output"].map(|place| format!("dropout.layer.{layer}.{place}"))
+}
+
+/// A forward pass of encoder, head and loss, with what the backward pass needs.
+#[derive(Debug)]
+pub(crate) struct TokenClassifier {
+    embedding: Embedding,
+    embedding_norm: LayerNorm,
+    embedding_dropout: Dropout,
+    blocks: Vec<Block>,
+    classifier_dropout: Dropout,
+    head: Linear,
+    cross_entropy: CrossEntropy,
+}
+
+/// What a forward pass yields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    /// `[T, classes]`.
+    pub(crate) logits: Value,
+    /// Mean and count.
+    pub(crate) loss: Loss,
+}
+
+impl TokenClassifier {
+    /// From the batch to the loss.
+    pub(crate) fn forward(
+        tape: &mut Tape,
+        encoder: &Encoder,
+        weights: &Layout<Weight>,
+        batch: &Batch,
+        classes: usize,
+    ) -> (Outcome, Self) {
+        let mask = |site: &str| batch.masks.get(site).copied();
+        tape.graph.enter("embeddings");
+        let tables = Tables { words: weights.words, positions: weights.positions, types: weights.types };
+        let (sum, embedding) = Embedding::forward(tape, tables, batch.input_ids, encoder.hidden as i64);
+        let (normed, embedding_norm) = normalize(tape, encoder, (weights.norm.weight, weights.norm.bias), sum);
+        let (mut hidden, embedding_dropout) = Dropout::forward(tape, mask(EMBEDDING_SITE), normed);
+
+        let mut blocks = Vec::new();
+        for (index, layer) in weights.layers.iter().enumerate() {
+            tape.graph.enter(format!("layer.{index}"));
+            let masks = layer_sites(index).map(|site| mask(&site));
+            let (output, block) = Block::forward(tape, encoder, layer, hidden, batch.attention_bias, masks);
+            hidden = output;
+            blocks.push(block);
+        }
+
+        tape.graph.enter("classifier");
+        let (dropped, classifier_dropout) = Dropout::forward(tape, mask(CLASSIFIER_SITE), hidden);
+        let (logits, head) = Linear::forward(tape, weights.head.weight, weights.head.bias, dropped, Factors::ONE);
+        let (loss, cross_entropy) = CrossEntropy::forward(tape, logits, batch.labels, classes as i64);
+        let saved =
+            Self { embedding, embedding_norm, embedding_dropout, blocks, classifier_dropout, head, cross_entropy };
+        (Outcome { logits, loss }, saved)
+    }
+
+    /// From the loss to every parameter's gradient, which the tape then holds.
+    pub(crate) fn backward(self, tape: &mut Tape) {
+        tape.graph.enter("classifier/backward");
+        let logits = self.cross_entropy.backward(tape);
+        let dropped = self.head.backward(tape, logits, None);
+        let mut hidden = self.classifier_dropout.backward(tape, dropped);
+        for (index, block) in self.blocks.into_iter().enumerate().rev() {
+            tape.graph.enter(format!("layer.{index}/backward"));
+            hidden = block.backward(tape, hidden);
+        }
+        tape.graph.enter("embeddings/backward");
+        let normed = self.embedding_dropout.backward(tape, hidden);
+        let sum = self.embedding_norm.backward(tape, normed);
+        self.embedding.backward(tape, sum);
+    }
+}
+
+/// One encoder layer: attention and feed-forward part, each with dropout, residual and layer norm behind it.
+#[derive(Debug)]
+struct Block {
+    qkv: Linear,
+    attention: Attention,
+    projection: Linear,
+    attention_dropout: Dropout,
+    attention_norm: LayerNorm,
+    intermediate: Linear,
+    gelu: Gelu,
+    output: Linear,
+    output_dropout: Dropout,
+    output_norm: LayerNorm,
+}
+
+impl Block {
+    fn forward(
+        tape: &mut Tape,
+        encoder: &Encoder,
+        layer: &Layer<Weight>,
+        input: Value,
+        bias: Value,
+        [probabilities, attended, last]: [Option<Value>; 3],
+    ) -> (Value, Self) {
+        let heads = Heads { count: encoder.heads as i64, size: encoder.head_size() as i64 };
+        let (mixed, qkv) = Linear::forward(tape, layer.qkv.weight, layer.qkv.bias, input, Factors::ONE);
+        let (context, attention) = Attention::forward(tape, heads, mixed, bias, probabilities);
+        let (projected, projection) =
+            Linear::forward(tape, layer.projection.weight, layer.projection.bias, context, Factors::ONE);
+        let (dropped, attention_dropout) = Dropout::forward(tape, attended, projected);
+        let sum = tape.graph.add(input, dropped);
+        let norm = (layer.attention_norm.weight, layer.attention_norm.bias);
+        let (normed, attention_norm) = normalize(tape, encoder, norm, sum);
+
+        let (wide, intermediate) =
+            Linear::forward(tape, layer.intermediate.weight, layer.intermediate.bias, normed, Gelu::BEFORE);
+        let (active, gelu) = Gelu::forward(tape, wide);
+        let (narrow, output) = Linear::forward(tape, layer.output.weight, layer.output.bias, active, Gelu::AFTER);
+        let (dropped, output_dropout) = Dropout::forward(tape, last, narrow);
+        let sum = tape.graph.add(normed, dropped);
+        let (result, output_norm) = normalize(tape, encoder, (layer.output_norm.weight, layer.output_norm.bias), sum);
+        let saved = Self {
+            qkv,
+            attention,
+            projection,
+            attention_dropout,
+            attention_norm,
+            intermediate,
+            gelu,
+            output,
+            output_dropout,
+            output_norm,
+        };
+        (result, saved)
+    }
+
+    fn backward(self, tape: &mut Tape, gradient: Value) -> Value {
+        let sum = self.output_norm.backward(tape, gradient);
+        let narrow = self.output_dropout.backward(tape, sum);
+        let active = self.output.backward(tape, narrow, None);
+        let wide = self.gelu.backward(tape, active);
+        let normed = self.intermediate.backward(tape, wide, Some(sum));
+
+        let sum = self.attention_norm.backward(tape, normed);
+        let projected = self.attention_dropout.backward(tape, sum);
+        let context = self.projection.backward(tape, projected, None);
+        let mixed = self.attention.backward(tape, context);
+        self.qkv.backward(tape, mixed, Some(sum))
+    }
+}
+
+fn normalize(tape: &mut Tape, encoder: &Encoder, norm: (Weight, Weight), input: Value) -> (Value, LayerNorm) {
+    LayerNorm::forward(tape, norm.0, norm.1, input, encoder.hidden, encoder.epsilon)
+}

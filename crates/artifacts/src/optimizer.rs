@@ -1,0 +1,122 @@
+use clinsynth_contract::{AdamWScalars, Dimension, ElementType, Parameter};
+
+use crate::graph::{Graph, Value, int, string, tensor};
+use crate::tape::{Gradient, Tape, Weight};
+
+/// PyTorch's `clip_grad_norm_` adds this to the norm before it divides.
+const CLIP_EPSILON: f32 = 1e-6;
+
+/// The scalar inputs of the training graph.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scalars {
+    k_update: Value,
+    k_epsilon: Value,
+    k_decay: Value,
+    beta1: Value,
+    beta2: Value,
+    max_gradient_norm: Value,
+}
+
+impl Scalars {
+    /// Declares them, in the order of [`AdamWScalars::NAMES`].
+    pub(crate) fn declare(graph: &mut Graph) -> Self {
+        let [k_update, k_epsilon, k_decay, beta1, beta2, max_gradient_norm] =
+            AdamWScalars::NAMES.map(|name| graph.input(name, ElementType::Float32, &[]));
+        Self { k_update, k_epsilon, k_decay, beta1, beta2, max_gradient_norm }
+    }
+}
+
+/// The Euclidean norm over all gradients.
+pub(crate) fn global_norm(tape: &mut Tape, parameters: usize) -> Value {
+    tape.graph.enter("norm");
+    let gradients: Vec<Gradient> = (0..parameters).filter_map(|index| tape.gradient(index)).collect();
+    let squares: Vec<Value> = gradients
+        .into_iter()
+        .map(|(Gradient::Dense(value) | Gradient::Rows { rows: value, .. })| {
+            tape.graph.op("ReduceSumSquare", &[value], &[int("keepdims", 0)])
+        })
+        .collect();
+    let sum = tape.graph.op("Sum", &squares, &[]);
+    tape.graph.op("Sqrt", &[sum], &[])
+}
+
+/// `min(1, max / (norm + 1e-6))`. Every update takes it as a factor, even where it is 1: whoever writes a parameter in
+/// place has then waited for the norm, and so for all that read the old value.
+pub(crate) fn clip_factor(graph: &mut Graph, norm: Value, scalars: &Scalars) -> Value {
+    let epsilon = graph.number(CLIP_EPSILON);
+    let guarded = graph.add(norm, epsilon);
+    let ratio = graph.op("Div", &[scalars.max_gradient_norm, guarded], &[]);
+    let one = graph.number(1.0);
+    graph.op("Min", &[ratio, one], &[])
+}
+
+/// A parameter and its moments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct State {
+    /// The parameter.
+    pub(crate) weight: Weight,
+    /// `M` and `V`.
+    pub(crate) moments: [Value; 2],
+}
+
+/// One AdamW step on one parameter, by the formula of [`AdamWScalars`], to the outputs `P.next`, `P.m.next`, `P.v.next`.
+pub(crate) fn update(
+    graph: &mut Graph,
+    parameter: &Parameter,
+    state: State,
+    gradient: Gradient,
+    factor: Value,
+    scalars: &Scalars,
+) {
+    graph.enter(format!("update/{}", parameter.name));
+    let [first, second] = state.moments;
+    let first = graph.mul(first, scalars.beta1);
+    let second = graph.mul(second, scalars.beta2);
+    let [first, second] = accumulate(graph, [first, second], gradient, factor);
+    let root = graph.op("Sqrt", &[second], &[]);
+    let divisor = graph.add(root, scalars.k_epsilon);
+    let direction = graph.op("Div", &[first, divisor], &[]);
+    let change = graph.mul(direction, scalars.k_update);
+    let old = state.weight.value;
+    let old = if parameter.decay { graph.mul(old, scalars.k_decay) } else { old };
+    let next = graph.sub(old, change);
+
+    let shape: Vec<Dimension> = parameter.shape.iter().map(|&size| Dimension::Fixed(size)).collect();
+    for (value, suffix) in [(next, "next"), (first, "m.next"), (second, "v.next")] {
+        graph.output(value, &format!("{}.{suffix}", parameter.name), &shape);
+    }
+}
+
+/// Adds the clipped gradient to one moment and its square to the other. Of a gradient by rows only the rows are touched,
+/// which spares a dense copy of the largest tensor; the rows are distinct, so their order does not matter.
+fn accumulate(graph: &mut Graph, [first, second]: [Value; 2], gradient: Gradient, factor: Value) -> [Value; 2] {
+    let value = match gradient {
+        Gradient::Dense(value) => value,
+        Gradient::Rows { rows, .. } => rows,
+    };
+    let clipped = graph.mul(value, factor);
+    let square = graph.mul(clipped, clipped);
+    match gradient {
+        Gradient::Dense(_) => [graph.add(first, clipped), graph.add(second, square)],
+        Gradient::Rows { indices, .. } => [(first, clipped), (second, square)].map(|(moment, rows)| {
+            let add = string("reduction", "add");
+            graph.op("ScatterND", &[moment, indices, rows], &[add])
+        }),
+    }
+}
+
+/// A gradient in the parameter's own shape.
+pub(crate) fn dense(graph: &mut Graph, parameter: &Parameter, gradient: Gradient) -> Value {
+    let (indices, rows) = match gradient {
+        Gradient::Dense(value) => return value,
+        Gradient::Rows { indices, rows } => (indices, rows),
+    };
+    let shape: Vec<i64> = parameter.shape.iter().map(|&size| size as i64).collect();
+    let shape = graph.integers(&shape);
+    let present = graph.op("Shape", &[rows], &[]);
+    // The larger of the two shapes is always the parameter's. Without the detour the zeros would be folded into a
+    // constant, kept for the life of the session and copied at every step.
+    let shape = graph.op("Max", &[shape, present], &[]);
+    let zeros = graph.op("ConstantOfShape", &[shape], &[tensor("value", 0.0)]);
+    graph.op("ScatterND", &[zeros, indices, rows], &[])
+}

@@ -1,0 +1,85 @@
+use crate::graph::{Graph, Value, int};
+use crate::tape::{Gradient, Tape, Weight};
+
+/// The sum of word, position and token type embeddings; positions count from 0, the token type is 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Embedding {
+    tables: Tables,
+    input_ids: Value,
+    hidden: i64,
+}
+
+/// The tables of an [`Embedding`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tables {
+    /// `[vocabulary, H]`.
+    pub(crate) words: Weight,
+    /// `[positions, H]`.
+    pub(crate) positions: Weight,
+    /// `[types, H]`, of which the first row is used.
+    pub(crate) types: Weight,
+}
+
+impl Embedding {
+    /// `input_ids` `[S, B]` to `[T, H]`.
+    pub(crate) fn forward(tape: &mut Tape, tables: Tables, input_ids: Value, hidden: i64) -> (Value, Self) {
+        let graph = &mut tape.graph;
+        let words = graph.op("Gather", &[tables.words.value, input_ids], &[int("axis", 0)]);
+        let length = graph.op("Shape", &[input_ids], &[int("start", 0), int("end", 1)]);
+        let positions = first_rows(graph, tables.positions.value, length);
+        let one = graph.integers(&[1]);
+        let types = first_rows(graph, tables.types.value, one);
+        let places = graph.add(positions, types);
+        let places = graph.op("Unsqueeze", &[places, one], &[]);
+        let sum = graph.add(words, places);
+        (graph.reshape(sum, &[-1, hidden]), Self { tables, input_ids, hidden })
+    }
+
+    /// From the gradient `[T, H]`; there is no input to pass it on to.
+    pub(crate) fn backward(self, tape: &mut Tape, gradient: Value) {
+        let words = self.word_rows(&mut tape.graph, gradient);
+        tape.give(self.tables.words, words);
+
+        let unfolded = tape.unfold(gradient, &[self.hidden]);
+        let graph = &mut tape.graph;
+        let batch = graph.integers(&[1]);
+        let places = graph.op("ReduceSum", &[unfolded, batch], &[int("keepdims", 0)]);
+        let positions = pad_rows(graph, places, self.tables.positions.value);
+        let sequence = graph.integers(&[0]);
+        let total = graph.op("ReduceSum", &[places, sequence], &[int("keepdims", 1)]);
+        let types = pad_rows(graph, total, self.tables.types.value);
+        tape.give(self.tables.positions, Gradient::Dense(positions));
+        tape.give(self.tables.types, Gradient::Dense(types));
+    }
+
+    /// The gradient's rows summed by word.
+    ///
+    /// `ScatterND` with `reduction="add"` must not do this: its CPU kernel lets threads add to one row at the same time
+    /// and loses terms. A product with the indicator matrix `[U, T]` of the `U` words that occur is exact and
+    /// repeatable, and takes about 1 % of a step.
+    fn word_rows(self, graph: &mut Graph, gradient: Value) -> Gradient {
+        let flat = graph.reshape(self.input_ids, &[-1]);
+        let [words, _, slots, _] = graph.op_many("Unique", &[flat], &[int("axis", 0), int("sorted", 1)]);
+        let count = graph.op("Shape", &[words], &[]);
+        let off_on = graph.numbers(&[0.0, 1.0]);
+        let indicator = graph.op("OneHot", &[slots, count, off_on], &[int("axis", 0)]);
+        let rows = graph.matmul(indicator, gradient);
+        Gradient::Rows { indices: graph.reshape(words, &[-1, 1]), rows }
+    }
+}
+
+/// The first `count` (a vector of one) rows of a table.
+fn first_rows(graph: &mut Graph, table: Value, count: Value) -> Value {
+    let zero = graph.integers(&[0]);
+    graph.op("Slice", &[table, zero, count, zero], &[])
+}
+
+/// Zero rows below, up to the height of `table`.
+fn pad_rows(graph: &mut Graph, rows: Value, table: Value) -> Value {
+    let target = graph.op("Shape", &[table], &[]);
+    let present = graph.op("Shape", &[rows], &[]);
+    let missing = graph.sub(target, present);
+    let none = graph.integers(&[0, 0]);
+    let pads = graph.op("Concat", &[none, missing], &[int("axis", 0)]);
+    graph.op("Pad", &[rows, pads], &[])
+}

@@ -1,0 +1,57 @@
+use crate::graph::{Value, float, int};
+use crate::tape::{Gradient, Tape, Weight};
+
+/// `y = s · x Wᵀ + t · b` with `W` `[out, in]`: one `Gemm` forwards, two backwards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linear {
+    weight: Weight,
+    bias: Weight,
+    input: Value,
+    factors: Factors,
+}
+
+/// The factors of product and bias, which carry constants of the layers around at no cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Factors {
+    /// `s`.
+    pub(crate) product: f32,
+    /// `t`.
+    pub(crate) bias: f32,
+}
+
+impl Factors {
+    /// A plain linear layer.
+    pub(crate) const ONE: Self = Self { product: 1.0, bias: 1.0 };
+}
+
+impl Linear {
+    /// `[T, in]` to `[T, out]`.
+    pub(crate) fn forward(
+        tape: &mut Tape,
+        weight: Weight,
+        bias: Weight,
+        input: Value,
+        factors: Factors,
+    ) -> (Value, Self) {
+        let attributes = [float("alpha", factors.product), float("beta", factors.bias), int("transB", 1)];
+        let output = tape.graph.op("Gemm", &[input, weight.value, bias.value], &attributes);
+        (output, Self { weight, bias, input, factors })
+    }
+
+    /// `dW = s · dyᵀ x`, `db = t · Σ dy`, `dx = s · dy W + carried`: the gradient that reaches the input on another way
+    /// (the residual's) enters as the product's third operand.
+    pub(crate) fn backward(self, tape: &mut Tape, gradient: Value, carried: Option<Value>) -> Value {
+        let alpha = float("alpha", self.factors.product);
+        let weight = tape.graph.op("Gemm", &[gradient, self.input], &[alpha.clone(), int("transA", 1)]);
+        tape.give(self.weight, Gradient::Dense(weight));
+        let mut bias = tape.sum_tokens(gradient);
+        if self.factors.bias != 1.0 {
+            let factor = tape.graph.number(self.factors.bias);
+            bias = tape.graph.mul(bias, factor);
+        }
+        tape.give(self.bias, Gradient::Dense(bias));
+        let inputs = [Some(gradient), Some(self.weight.value), carried];
+        let inputs: Vec<Value> = inputs.into_iter().flatten().collect();
+        tape.graph.op("Gemm", &inputs, &[alpha])
+    }
+}

@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+
+use clinsynth_contract::{Dimension, DropoutSite, ElementType, Parameter};
+
+use crate::encoder::{Encoder, Layout};
+use crate::graph::{Graph, Value};
+use crate::model::{Batch, Outcome, TokenClassifier, batch_specs};
+use crate::optimizer::{Scalars, State, clip_factor, dense, global_norm, update};
+use crate::tape::{Tape, Weight};
+
+/// What the three graphs of an artifact folder have in common.
+#[derive(Debug)]
+pub(crate) struct Blueprint<'a> {
+    /// The encoder.
+    pub(crate) encoder: &'a Encoder,
+    /// Its parameters and the head's.
+    pub(crate) parameters: &'a Layout<Parameter>,
+    /// Dropout masks of the graphs that train.
+    pub(crate) dropout: &'a [DropoutSite],
+    /// Number of tags.
+    pub(crate) classes: usize,
+}
+
+impl Blueprint<'_> {
+    /// Forward, loss, backward, clipping and AdamW.
+    pub(crate) fn training_graph(&self) -> Graph {
+        let mut graph = Graph::new("training_step");
+        let batch = declare_batch(&mut graph, self.dropout);
+        let scalars = Scalars::declare(&mut graph);
+        let mut tape = Tape::new(graph, batch.input_ids);
+        let weights = self.declare_parameters(&mut tape);
+        let parameters = self.parameters.to_vec();
+        let moments: Vec<[Value; 2]> = parameters.iter().map(|p| declare_moments(&mut tape.graph, p)).collect();
+        let (outcome, classifier) = TokenClassifier::forward(&mut tape, self.encoder, &weights, &batch, self.classes);
+        classifier.backward(&mut tape);
+        report_loss(&mut tape.graph, outcome);
+        let norm = global_norm(&mut tape, parameters.len());
+        tape.graph.output(norm, "gradient_norm", &[]);
+        let factor = clip_factor(&mut tape.graph, norm, &scalars);
+        for (index, (parameter, weight)) in parameters.iter().zip(weights.to_vec()).enumerate() {
+            if let Some(gradient) = tape.gradient(index) {
+                let state = State { weight, moments: moments[index] };
+                update(&mut tape.graph, parameter, state, gradient, factor, &scalars);
+            }
+        }
+        tape.graph
+    }
+
+    /// Forward, loss and backward.
+    pub(crate) fn gradient_graph(&self) -> Graph {
+        let mut graph = Graph::new("gradients");
+        let batch = declare_batch(&mut graph, self.dropout);
+        let mut tape = Tape::new(graph, batch.input_ids);
+        let weights = self.declare_parameters(&mut tape);
+        let (outcome, classifier) = TokenClassifier::forward(&mut tape, self.encoder, &weights, &batch, self.classes);
+        classifier.backward(&mut tape);
+        report_loss(&mut tape.graph, outcome);
+        let parameters = self.parameters.to_vec();
+        let norm = global_norm(&mut tape, parameters.len());
+        tape.graph.output(norm, "gradient_norm", &[]);
+        for (index, parameter) in parameters.iter().enumerate() {
+            if let Some(gradient) = tape.gradient(index) {
+                let value = dense(&mut tape.graph, parameter, gradient);
+                tape.graph.output(value, &format!("{}.grad", parameter.name), &fixed(&parameter.shape));
+            }
+        }
+        tape.graph
+    }
+
+    /// Forward and loss, without dropout.
+    pub(crate) fn eval_graph(&self) -> Graph {
+        let mut graph = Graph::new("evaluation");
+        let batch = declare_batch(&mut graph, &[]);
+        let mut tape = Tape::new(graph, batch.input_ids);
+        let weights = self.declare_parameters(&mut tape);
+        let (outcome, _) = TokenClassifier::forward(&mut tape, self.encoder, &weights, &batch, self.classes);
+        report_loss(&mut tape.graph, outcome);
+        let logits = tape.unfold(outcome.logits, &[self.classes as i64]);
+        let shape = [Dimension::Sequence, Dimension::Batch, Dimension::Fixed(self.classes)];
+        tape.graph.output(logits, "logits", &shape);
+        tape.graph
+    }
+
+    fn declare_parameters(&self, tape: &mut Tape) -> Layout<Weight> {
+        self.parameters.map(|parameter| tape.parameter(&parameter.name, &parameter.shape))
+    }
+}
+
+/// Declares the batch and the masks; a mask of hidden activations is seen as the matrix that they are.
+fn declare_batch(graph: &mut Graph, dropout: &[DropoutSite]) -> Batch {
+    let [input_ids, attention_bias, labels] = batch_specs().map(|spec| graph.input_of(&spec));
+    let masks: Vec<Value> =
+        dropout.iter().map(|site| graph.input(&site.name, ElementType::Float32, &site.shape)).collect();
+    graph.enter("dropout");
+    let mut by_site = BTreeMap::new();
+    for (site, mask) in dropout.iter().zip(masks) {
+        let mask = match site.shape[..] {
+            [_, _, Dimension::Fixed(hidden)] => graph.reshape(mask, &[-1, hidden as i64]),
+            _ => mask,
+        };
+        by_site.insert(site.name.clone(), mask);
+    }
+    Batch { input_ids, attention_bias, labels, masks: by_site }
+}
+
+fn declare_moments(graph: &mut Graph, parameter: &Parameter) -> [Value; 2] {
+    let shape = fixed(&parameter.shape);
+    ["m", "v"].map(|moment| graph.input(&format!("{}.{moment}", parameter.name), ElementType::Float32, &shape))
+}
+
+fn report_loss(graph: &mut Graph, outcome: Outcome) {
+    graph.output(outcome.loss.mean, "loss", &[]);
+    graph.output(outcome.loss.labelled, "labelled", &[]);
+}
+
+fn fixed(shape: &[usize]) -> Vec<Dimension> {
+    shape.iter().map(|&size| Dimension::Fixed(size)).collect()
+}
