@@ -135,6 +135,11 @@ impl Uses {
         }
     }
 
+    /// Whether the output depends on the pipeline's label set.
+    pub(crate) const fn takes_labels(self) -> bool {
+        matches!(self, Self::Generate | Self::Import | Self::Train)
+    }
+
     /// Options that do not decide the output, with the reason.
     pub(crate) const fn outside_key(self) -> &'static [(&'static str, &'static str)] {
         const PATH: &str = "a path: the content's digest counts instead";

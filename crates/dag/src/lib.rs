@@ -1,16 +1,47 @@
-//! Pipeline files: YAML to a checked, ordered plan
+//! Pipeline files: YAML with overrides becomes a checked, ordered [`Plan`] of step instances.
+//!
+//! ```
+//! use clinsynth_dag::{Plan, PlanSettings};
+//! let yaml = "{version: 1, name: hello, params: {who: world}, steps: {greet: {uses: command, with: \
+//!     {run: [echo, \"${{ params.who }}\"]}}}}";
+//! let settings = PlanSettings { overrides: vec!["who=ward".into()], ..PlanSettings::default() };
+//! let plan = Plan::from_bytes(yaml.as_bytes(), "hello.yaml".as_ref(), &settings)?;
+//! assert_eq!(plan.steps[0].key_components()["with.run"], serde_json::json!(["echo", "ward"]));
+//! # Ok::<(), clinsynth_dag::DagError>(())
+//! ```
+//!
+//! This crate knows nothing about executing steps, caching or networks.
 
+mod address;
+mod build;
+mod diagnostic;
+mod draft;
 mod endpoint;
+mod error;
+mod expression;
+mod files;
+mod graph;
+mod inputs;
+mod instance;
 mod kind;
+mod matrix;
+mod node;
 mod options;
+mod overrides;
+mod pipeline;
 mod plan;
+mod reader;
+mod schema;
 mod step;
 
+pub use diagnostic::{Diagnostic, Place, Problems};
 pub use endpoint::Endpoint;
+pub use error::DagError;
 pub use kind::StepKind;
 pub use options::{
     CommandOptions, CurateOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionConsistency,
     PredictOptions, ReportOptions, ResponseFormat, Task, TrainOptions,
 };
-pub use plan::{ExternalFile, InputBinding, Output, OutputForm, Plan, PlannedStep, SkippedStep};
+pub use plan::{ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep};
+pub use schema::pipeline_schema;
 pub use step::{Backoff, Resources, Retry};

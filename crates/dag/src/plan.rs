@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clinsynth_contract::Sensitivity;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Endpoint, Resources, Retry, StepKind};
+use crate::build::build;
+use crate::node::Node;
+use crate::{DagError, Endpoint, Problems, Resources, Retry, StepKind, overrides};
 
 /// A pipeline file with its overrides, checked and in an order in which it can run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -132,7 +134,36 @@ pub struct SkippedStep {
     pub reason: String,
 }
 
+/// What a plan depends on beside the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanSettings {
+    /// `key=value` for each `--set`: a parameter, or a dotted path such as `steps.train.with.epochs`.
+    pub overrides: Vec<String>,
+    /// The process's environment; only what the file lists under `env` is looked at.
+    pub environment: BTreeMap<String, String>,
+}
+
 impl Plan {
+    /// The plan of a pipeline file.
+    ///
+    /// Errors: [`DagError::Read`], [`DagError::Override`] and [`DagError::Invalid`].
+    pub fn from_file(path: &Path, settings: &PlanSettings) -> Result<Self, DagError> {
+        let bytes = std::fs::read(path).map_err(|source| DagError::Read { path: path.to_owned(), source })?;
+        Self::from_bytes(&bytes, path, settings)
+    }
+
+    /// The plan of a pipeline file's content; `path` is shown in errors, and its folder is where relative paths start.
+    ///
+    /// Errors: [`DagError::Override`] and [`DagError::Invalid`].
+    pub fn from_bytes(bytes: &[u8], path: &Path, settings: &PlanSettings) -> Result<Self, DagError> {
+        let text = String::from_utf8_lossy(bytes);
+        let invalid = |found| DagError::Invalid(Problems::new(path, &text, found));
+        let mut root = Node::parse(bytes).map_err(|problem| invalid(vec![problem]))?;
+        overrides::apply(&mut root, &settings.overrides)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        build(&root, &text, &settings.environment, folder).map_err(invalid)
+    }
+
     /// The instance of this id.
     pub fn step(&self, id: &str) -> Option<&PlannedStep> {
         self.steps.iter().find(|step| step.id == id)
@@ -157,7 +188,7 @@ impl PlannedStep {
             components.insert("labels".to_owned(), Value::from(self.labels.clone()));
         }
         for (option, value) in options_of(&self.kind) {
-            if uses.outside_key().iter().all(|(outside, _)| *outside != option) {
+            if self.counts(&option) {
                 components.insert(format!("with.{option}"), value);
             }
         }
@@ -165,6 +196,14 @@ impl PlannedStep {
             components.extend(provider_components(self.endpoint.as_ref()));
         }
         components
+    }
+}
+
+impl PlannedStep {
+    fn counts(&self, option: &str) -> bool {
+        let outside = self.kind.uses().outside_key().iter().any(|(name, _)| *name == option);
+        let encoder_by_path = matches!(&self.kind, StepKind::Train(options) if options.encoder_folder().is_some());
+        !outside && !(option == "encoder" && encoder_by_path)
     }
 }
 

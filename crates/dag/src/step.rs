@@ -1,9 +1,9 @@
 //! The keys of a step beside `with:`.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::de::{Error, Unexpected};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::options::{bounds_count, byte_count, seconds};
@@ -63,54 +63,78 @@ pub struct Backoff {
 
 impl<'de> Deserialize<'de> for Backoff {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let (first, greatest) = text.split_once("..").unwrap_or((&text, &text));
+        from.deserialize_str(BackoffVisitor)
+    }
+}
+
+struct BackoffVisitor;
+
+impl Visitor<'_> for BackoffVisitor {
+    type Value = Backoff;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a wait such as `10s` or `10s..5m`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Backoff, E> {
+        let (first, greatest) = text.split_once("..").unwrap_or((text, text));
         match (seconds(first), seconds(greatest)) {
             (Some(first_seconds), Some(greatest_seconds)) if first_seconds <= greatest_seconds => {
-                Ok(Self { first_seconds, greatest_seconds })
+                Ok(Backoff { first_seconds, greatest_seconds })
             }
-            _ => Err(D::Error::invalid_value(Unexpected::Str(&text), &"a wait such as `10s` or `10s..5m`")),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
         }
     }
 }
 
 fn memory<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    scaled(from, byte_count, "an amount such as `512M` or `2G`")
+    from.deserialize_option(Amount { read: byte_count, expected: "an amount such as `512M` or `2G`" })
 }
 
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
-    scaled(from, seconds, "a time such as `90s`, `30m` or `2h`")
+    from.deserialize_option(Amount { read: seconds, expected: "a time such as `90s`, `30m` or `2h`" })
 }
 
-fn scaled<'de, D: Deserializer<'de>>(
-    from: D,
+/// A number with a unit, or null.
+struct Amount {
     read: fn(&str) -> Option<u64>,
     expected: &'static str,
-) -> Result<Option<u64>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
-    match read(&text) {
-        Some(amount) => Ok(Some(amount)),
-        None => Err(D::Error::invalid_value(Unexpected::Str(&text), &expected)),
-    }
 }
 
-/// Slots by name, each 1 or more.
-pub(crate) type Slots = BTreeMap<String, u32>;
+impl<'de> Visitor<'de> for Amount {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Option<u64>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, from: D) -> Result<Option<u64>, D::Error> {
+        from.deserialize_str(self)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<u64>, E> {
+        (self.read)(text).map(Some).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
 
 /// Text of an amount of memory, for the schema.
 #[derive(JsonSchema)]
 #[schemars(inline)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct Size(#[schemars(regex(pattern = "^[0-9]+[KMGT]?$"))] String);
+struct Size(#[schemars(regex(pattern = "^[0-9]+[KMGT]$"))] String);
 
 /// Text of a duration, for the schema.
 #[derive(JsonSchema)]
 #[schemars(inline)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct Duration(#[schemars(regex(pattern = "^[0-9]+[smhd]?$"))] String);
+struct Duration(#[schemars(regex(pattern = "^[0-9]+[smhd]$"))] String);
 
 /// Text of a range of durations, for the schema.
 #[derive(JsonSchema)]
 #[schemars(inline)]
 #[expect(dead_code, reason = "only its schema is used")]
-struct Range(#[schemars(regex(pattern = "^[0-9]+[smhd]?([.][.][0-9]+[smhd]?)?$"))] String);
+struct Range(#[schemars(regex(pattern = "^[0-9]+[smhd]([.][.][0-9]+[smhd])?$"))] String);

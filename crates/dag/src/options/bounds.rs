@@ -11,7 +11,7 @@ pub(super) fn below_one<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Er
 }
 
 /// A number above 0.
-pub(super) fn above_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+pub(crate) fn above_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     checked(from, "a number above 0", |value| value > 0.0)
 }
 
@@ -38,14 +38,14 @@ pub(crate) fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error>
     }
 }
 
-/// Seconds from text such as `90s`, `30m`, `2h`, `1d`, or from a bare number of seconds.
+/// Seconds from text such as `90s`, `30m`, `2h`, `1d`. A bare number has no unit and is refused.
 pub(crate) fn seconds(text: &str) -> Option<u64> {
-    scaled(text, &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("", 1)])
+    scaled(text, &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)])
 }
 
-/// Bytes from text such as `512M`, `2G`, `1T` (powers of 1024, as Slurm counts), or from a bare number of bytes.
+/// Bytes from text such as `512M`, `2G`, `1T` (powers of 1024, as Slurm counts).
 pub(crate) fn byte_count(text: &str) -> Option<u64> {
-    scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40), ("", 1)])
+    scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40)])
 }
 
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -61,11 +61,11 @@ mod tests {
 
     #[test]
     fn units_scale() {
-        let cases = [("90", Some(90)), ("90s", Some(90)), ("2h", Some(7_200)), ("", None), ("2 h", None), ("h", None)];
+        let cases = [("90", None), ("90s", Some(90)), ("2h", Some(7_200)), ("", None), ("2 h", None), ("h", None)];
         for (text, expected) in cases {
             assert_eq!(seconds(text), expected, "{text}");
         }
-        let cases = [("2G", Some(2 << 30)), ("512M", Some(512 << 20)), ("1", Some(1)), ("2GB", None), ("-1G", None)];
+        let cases = [("2G", Some(2 << 30)), ("512M", Some(512 << 20)), ("1", None), ("2GB", None), ("-1G", None)];
         for (text, expected) in cases {
             assert_eq!(byte_count(text), expected, "{text}");
         }

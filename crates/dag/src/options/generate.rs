@@ -86,8 +86,11 @@ pub struct GenerateOptions {
     pub repairs: u32,
 }
 
+/// The provider that answers from recordings.
+pub(crate) const REPLAY: &str = "replay";
+
 fn replay() -> String {
-    "replay".to_owned()
+    REPLAY.to_owned()
 }
 
 const fn one() -> u32 {

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +72,13 @@ impl Default for TrainOptions {
             seed: 0,
             checkpoint_steps: 100,
         }
+    }
+}
+
+impl TrainOptions {
+    /// The encoder's folder, relative to the pipeline file, when `encoder` is a path and not a name.
+    pub fn encoder_folder(&self) -> Option<&Path> {
+        self.encoder.contains('/').then(|| Path::new(&self.encoder))
     }
 }
 

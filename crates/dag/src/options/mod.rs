@@ -6,7 +6,8 @@ mod learn;
 mod measure;
 mod run;
 
-pub(crate) use bounds::{byte_count, count as bounds_count, seconds};
+pub(crate) use bounds::{above_zero as bounds_above_zero, byte_count, count as bounds_count, seconds};
+pub(crate) use generate::REPLAY;
 pub use generate::{
     CurateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionConsistency, ResponseFormat, Task,
 };

@@ -1,0 +1,90 @@
+//! Addresses of step instances on the command line.
+
+use crate::diagnostic::nearest;
+use crate::{DagError, Plan, PlannedStep};
+
+impl Plan {
+    /// The instances that an address means: `train` all instances of the step, `train@seed=0` those at this value of the
+    /// axis, `*@seed=0` of any step. `*` stands for any characters and `?` for one, in names and in values.
+    ///
+    /// Errors: [`DagError::UnknownStep`] when there is none to run.
+    pub fn select(&self, pattern: &str) -> Result<Vec<&PlannedStep>, DagError> {
+        let chosen: Vec<_> = self.steps.iter().filter(|step| matches(pattern, step)).collect();
+        if chosen.is_empty() {
+            return Err(DagError::UnknownStep { pattern: pattern.to_owned(), hint: self.hint(pattern) });
+        }
+        Ok(chosen)
+    }
+
+    fn hint(&self, pattern: &str) -> String {
+        if let Some(skipped) = self.skipped.iter().find(|step| glob(pattern, &step.id) || glob(pattern, &step.step)) {
+            return format!(": `{}` is skipped, because {}", skipped.id, skipped.reason);
+        }
+        let known = self.steps.iter().flat_map(|step| [step.step.as_str(), step.id.as_str()]);
+        match nearest(pattern, known) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => {
+                let ids: Vec<_> = self.steps.iter().map(|step| step.id.as_str()).collect();
+                format!(", only {}", ids.join(", "))
+            }
+        }
+    }
+}
+
+fn matches(pattern: &str, step: &PlannedStep) -> bool {
+    if glob(pattern, &step.id) {
+        return true;
+    }
+    let Some((name, pairs)) = pattern.split_once('@') else { return glob(pattern, &step.step) };
+    let own = step.id.split_once('@').map_or("", |(_, own)| own);
+    glob(name, &step.step) && pairs.split(',').all(|pair| own.split(',').any(|own| glob(pair, own)))
+}
+
+/// Whether the text fits a pattern in which `*` is any characters and `?` one.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where to go on when the characters after the last star do not fit.
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                retry = Some((p + 1, t));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((star, eaten)) => {
+                    p = star;
+                    t = eaten + 1;
+                    retry = Some((star, eaten + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_fit() {
+        let check =
+            |pattern: &str, text: &str, expected: bool| assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
+        check("train", "train", true);
+        check("train", "trainer", false);
+        check("t*n", "train", true);
+        check("*@seed=?", "train@seed=1", true);
+        check("*a*b*", "xxaxxbxx", true);
+        check("*a*b", "xxaxxbxx", false);
+        check("", "", true);
+        check("*", "", true);
+        check("?", "", false);
+    }
+}

@@ -1,0 +1,97 @@
+//! Files outside the store that a step reads.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::nearest;
+use crate::node::Node;
+use crate::{Diagnostic, ExternalFile, StepKind};
+
+/// The external files of a step, or a problem for each that is not there. A path is relative to the pipeline file; one
+/// that was given on the command line is relative to the working folder.
+pub(crate) fn external_files(
+    kind: &StepKind,
+    with: &Node,
+    pipeline_dir: &Path,
+) -> Result<Vec<ExternalFile>, Vec<Diagnostic>> {
+    let mut files = Vec::new();
+    let mut problems = Vec::new();
+    for Named { role, path, form, node } in named(kind, with) {
+        let given_here = node.origin.as_ref().is_some_and(|origin| origin.command_line);
+        let full = if given_here { path.to_owned() } else { pipeline_dir.join(path) };
+        match form.problem(&full) {
+            None => files.push(ExternalFile { role, path: full }),
+            Some(what) => problems.push(missing(node, what, path, &full)),
+        }
+    }
+    files.sort();
+    if problems.is_empty() { Ok(files) } else { Err(problems) }
+}
+
+struct Named<'n> {
+    role: String,
+    path: &'n Path,
+    form: Form,
+    node: &'n Node,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    File,
+    Folder,
+    Any,
+}
+
+impl Form {
+    fn problem(self, path: &Path) -> Option<&'static str> {
+        match self {
+            Self::File if !path.is_file() => Some("file"),
+            Self::Folder if !path.is_dir() => Some("folder"),
+            Self::Any if !path.exists() => Some("file or folder"),
+            _ => None,
+        }
+    }
+}
+
+fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
+    let option =
+        |role: &str, path: &'n Path, form| Named { role: role.to_owned(), path, form, node: with.nearest(&[role]) };
+    match kind {
+        StepKind::Generate(options) => {
+            let recordings = options.recordings.as_deref().filter(|_| options.provider == crate::options::REPLAY);
+            let optional = [("seeds", options.seeds.as_deref()), ("recordings", recordings)];
+            let template = std::iter::once(option("template", &options.template, Form::File));
+            let others = optional.into_iter().filter_map(|(role, path)| Some(option(role, path?, Form::File)));
+            template.chain(others).collect()
+        }
+        StepKind::Import(options) => vec![option("path", &options.path, Form::File)],
+        StepKind::Train(options) => {
+            options.encoder_folder().map(|folder| option("encoder", folder, Form::Folder)).into_iter().collect()
+        }
+        StepKind::Command(options) => {
+            let dependency = |path: &'n PathBuf| Named {
+                role: format!("deps {}", path.display()),
+                path,
+                form: Form::Any,
+                node: with.item("deps", &path.to_string_lossy()),
+            };
+            options.deps.iter().map(dependency).collect()
+        }
+        StepKind::Curate(_) | StepKind::Predict(_) | StepKind::Evaluate(_) | StepKind::Report(_) => Vec::new(),
+    }
+}
+
+fn missing(node: &Node, what: &str, path: &Path, full: &Path) -> Diagnostic {
+    let problem = node.problem(format!("there is no {what} `{}`", path.display()));
+    let names: Vec<_> = full.parent().into_iter().flat_map(names_in).collect();
+    let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    match nearest(&name, names.iter().map(String::as_str)) {
+        // The file may be there as a folder, or the other way round.
+        Some(near) if near != name => problem.help(format!("did you mean `{}`?", path.with_file_name(near).display())),
+        _ => problem.help(format!("looked for {}", full.display())),
+    }
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}

@@ -1,0 +1,176 @@
+//! What a step takes from the steps it needs, what it gives, and how sensitive that is.
+
+use std::collections::BTreeMap;
+
+use clinsynth_contract::Sensitivity;
+
+use crate::kind::{Arity, Uses};
+use crate::node::Node;
+use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind};
+
+/// A step whose inputs are looked for.
+pub(crate) struct Taker<'t> {
+    pub(crate) step: &'t str,
+    pub(crate) kind: &'t StepKind,
+    /// The step's mapping, for places.
+    pub(crate) node: &'t Node,
+    /// Instances that it needs, in the order of `needs`.
+    pub(crate) needed: &'t [&'t PlannedStep],
+    /// Every step of the file with its kind, for remedies.
+    pub(crate) known: &'t [(&'t str, Uses)],
+}
+
+impl Taker<'_> {
+    /// The step's inputs, in the order of `needs`.
+    pub(crate) fn bind(&self) -> Result<Vec<InputBinding>, Vec<Diagnostic>> {
+        let Some(wanted) = self.kind.uses().inputs() else { return Ok(self.everything()) };
+        let against = self.against()?;
+        let mut problems = Vec::new();
+        for &(name, arity) in wanted {
+            let givers: Vec<_> = self.givers(name).filter(|giver| !against.contains(&giver.step.as_str())).collect();
+            problems.extend(self.check_count(name, arity, &givers));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let is_wanted = |output: &Output| wanted.iter().any(|(name, _)| *name == output.name);
+        let take = |giver: &PlannedStep, output: &Output| {
+            let name = if against.contains(&giver.step.as_str()) { "against" } else { &output.name };
+            binding(name, giver, output)
+        };
+        let outputs = self.needed.iter().flat_map(|giver| giver.outputs.iter().map(move |output| (*giver, output)));
+        Ok(outputs.filter(|(_, output)| is_wanted(output)).map(|(giver, output)| take(giver, output)).collect())
+    }
+
+    fn everything(&self) -> Vec<InputBinding> {
+        let outputs = self.needed.iter().flat_map(|giver| giver.outputs.iter().map(move |output| (giver, output)));
+        outputs.map(|(giver, output)| binding(&output.name, giver, output)).collect()
+    }
+
+    fn givers<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s PlannedStep> + 's {
+        self.needed.iter().copied().filter(move |giver| giver.outputs.iter().any(|output| output.name == name))
+    }
+
+    fn against(&self) -> Result<Vec<&str>, Vec<Diagnostic>> {
+        let StepKind::Curate(options) = self.kind else { return Ok(Vec::new()) };
+        let with = self.node.nearest(&["with"]);
+        let giving: Vec<_> = self.givers("examples").map(|giver| giver.step.as_str()).collect();
+        let unknown = options.against.iter().filter(|step| !giving.contains(&step.as_str()));
+        let problems: Vec<_> = unknown
+            .map(|step| {
+                let message = format!("`against` names `{step}`, which is no step in `needs` that gives `examples`");
+                let problem = with.item("against", step).problem(message);
+                problem.suggest(step, giving.iter().copied()).or_list("steps in `needs`", giving.iter().copied())
+            })
+            .collect();
+        if problems.is_empty() { Ok(options.against.iter().map(String::as_str).collect()) } else { Err(problems) }
+    }
+
+    fn check_count(&self, name: &str, arity: Arity, givers: &[&PlannedStep]) -> Option<Diagnostic> {
+        match (arity, givers) {
+            (Arity::One, [_]) | (Arity::Some, [_, ..]) | (Arity::Any, _) => None,
+            (_, []) => Some(self.lacks(name)),
+            (_, [first, .., last]) if first.step == last.step => Some(self.takes_one_instance(name, givers)),
+            (_, [first, .., last]) => {
+                let (step, first, last) = (self.step, &first.step, &last.step);
+                let message = format!("`{step}` takes one `{name}`, but both `{first}` and `{last}` give one");
+                Some(self.node.item("needs", last).problem(message).help("leave one of them out of `needs`"))
+            }
+        }
+    }
+
+    fn lacks(&self, name: &str) -> Diagnostic {
+        let message = format!("`{}` takes `{name}`, but none of the steps that it needs gives that", self.step);
+        let gives = |uses: &Uses| uses.outputs().contains(&name);
+        let givers: Vec<_> =
+            self.known.iter().filter(|(step, uses)| *step != self.step && gives(uses)).map(|(step, _)| *step).collect();
+        let problem = self.node.nearest(&["needs"]).problem(message);
+        if givers.is_empty() { problem } else { problem.help(format!("add to `needs` one of: {}", givers.join(", "))) }
+    }
+
+    fn takes_one_instance(&self, name: &str, givers: &[&PlannedStep]) -> Diagnostic {
+        let giver = &givers[0].step;
+        let axes: Vec<_> = givers[0].matrix.keys().map(String::as_str).collect();
+        let message =
+            format!("`{}` takes one `{name}`, but `{giver}` has {} instances for it", self.step, givers.len());
+        let axes = axes.join(", ");
+        self.node.item("needs", giver).problem(message).help(format!("give `{}` the same `matrix` ({axes})", self.step))
+    }
+}
+
+fn binding(name: &str, giver: &PlannedStep, output: &Output) -> InputBinding {
+    InputBinding {
+        name: name.to_owned(),
+        from: giver.id.clone(),
+        output: output.name.clone(),
+        sensitivity: output.sensitivity,
+    }
+}
+
+/// What a step writes, with the highest sensitivity of its inputs; evaluation is the gate that lets scores pass as figures.
+pub(crate) fn outputs(kind: &StepKind, inputs: &[InputBinding]) -> Vec<Output> {
+    let highest = Sensitivity::highest(inputs.iter().map(|input| input.sensitivity));
+    let level = match kind {
+        StepKind::Generate(_) => highest.max(Sensitivity::Synthetic),
+        StepKind::Import(options) => options.sensitivity,
+        StepKind::Command(options) => match options.sensitivity {
+            Some(declared) => declared.max(highest),
+            None if inputs.is_empty() => Sensitivity::Restricted,
+            None => highest,
+        },
+        _ => highest,
+    };
+    let output = |name: &str| Output {
+        name: name.to_owned(),
+        form: form_of(name),
+        sensitivity: if name == "scores" { scores_level(kind, level) } else { level },
+    };
+    match kind {
+        StepKind::Command(options) => options.outs.keys().map(|name| output(name)).collect(),
+        _ => kind.uses().outputs().iter().map(|name| output(name)).collect(),
+    }
+}
+
+/// Figures quote nothing, but only those that our own evaluation computed are known to be mere figures.
+fn scores_level(kind: &StepKind, level: Sensitivity) -> Sensitivity {
+    match kind {
+        StepKind::Evaluate(_) => level.min(Sensitivity::Aggregate),
+        _ => level,
+    }
+}
+
+fn form_of(name: &str) -> OutputForm {
+    let is_table = clinsynth_contract::descriptions().iter().any(|(table, _)| *table == name);
+    match name {
+        _ if is_table => OutputForm::Table,
+        "model" => OutputForm::Folder,
+        _ => OutputForm::File,
+    }
+}
+
+/// Refuses a step that would send text above `synthetic` to a server outside the house.
+pub(crate) fn refuse_egress(
+    step: &str,
+    provider: &Node,
+    endpoint: Option<(&str, &Endpoint)>,
+    inputs: &[InputBinding],
+) -> Option<Diagnostic> {
+    let (name, endpoint) = endpoint.filter(|(_, endpoint)| !endpoint.takes_restricted())?;
+    let too_high: BTreeMap<&str, Sensitivity> = inputs
+        .iter()
+        .filter(|input| input.sensitivity > Sensitivity::Synthetic)
+        .map(|input| (input.from.as_str(), input.sensitivity))
+        .collect();
+    let (&first, _) = too_high.first_key_value()?;
+    let sources: Vec<_> = too_high.iter().map(|(from, level)| format!("`{from}` ({level})")).collect();
+    let message = format!(
+        "`{step}` would send what it takes from {} to endpoint `{name}` at `{}`, outside the house",
+        sources.join(" and "),
+        endpoint.host()
+    );
+    let help = format!(
+        "use an endpoint on this machine, say `on-premises: true` under `endpoints.{name}` if it stands in the house, use \
+         `provider: replay`, or, if the text is published, say `sensitivity: public` where `{first}` comes from"
+    );
+    Some(provider.problem(message).help(help))
+}
