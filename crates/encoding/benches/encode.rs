@@ -1,5 +1,5 @@
 //! Encoding speed on 3,300 sentences of about 20 words, as many as a recorded data set has.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use clinsynth_contract::{Entity, Example, Span, TagSet};
 use clinsynth_encoding::{Encoder, EncodingSettings};

@@ -32,7 +32,7 @@ impl SubTokens {
         let bytes = fs::read(path).map_err(|source| EncodingError::Read { path: path.to_owned(), source })?;
         let broken = |source: Box<dyn Error + Send + Sync>| EncodingError::Broken { path: path.to_owned(), source };
         let mut description: Value = serde_json::from_slice(&bytes).map_err(|error| broken(error.into()))?;
-        prefix_spaces(&mut description["pre_tokenizer"]);
+        description.get_mut("pre_tokenizer").map(prefix_spaces);
         let tokenizer = plain_tokenizer(&description).map_err(broken)?;
         let (opening, closing) = special_tokens(&tokenizer).map_err(broken)?;
         let unknown = unknown_token(&description, &tokenizer)

@@ -147,10 +147,13 @@ mod tests {
 
     #[test]
     fn the_most_probable_tag_is_the_first_greatest() {
-        let check = |logits: &[f32], expected| assert_eq!(most_probable(logits), expected, "{logits:?}");
-        check(&[0.0, 0.0], Some(Choice { tag: 0, probability: 0.5 }));
-        check(&[1000.0, 1000.0, -1000.0], Some(Choice { tag: 0, probability: 0.5 }));
-        check(&[-1.0, 3.0_f32.ln() - 1.0], Some(Choice { tag: 1, probability: 0.75 }));
+        let check = |logits: &[f32], expected: Option<(u32, i32)>| {
+            let found = most_probable(logits).map(|choice| (choice.tag, (choice.probability * 1e5).round() as i32));
+            assert_eq!(found, expected, "{logits:?}");
+        };
+        check(&[0.0, 0.0], Some((0, 50_000)));
+        check(&[1000.0, 1000.0, -1000.0], Some((0, 50_000)));
+        check(&[-1.0, 3.0_f32.ln() - 1.0], Some((1, 75_000)));
         check(&[0.0, f32::NAN], None);
         check(&[f32::INFINITY, 0.0], None);
     }
