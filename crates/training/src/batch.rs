@@ -60,10 +60,7 @@ impl<'s> Batch<'s> {
 enum Content {
     Ids,
     Labels,
-    Mask,
     Bias,
-    Positions,
-    Types,
 }
 
 /// The inputs of a batch, filled anew for each.
@@ -79,10 +76,7 @@ impl BatchInputs {
             let content = match (spec.name.as_str(), spec.element) {
                 ("input_ids", ElementType::Int64) => Content::Ids,
                 ("labels", ElementType::Int64) => Content::Labels,
-                ("attention_mask", _) => Content::Mask,
                 ("attention_bias", ElementType::Float32) => Content::Bias,
-                ("position_ids", ElementType::Int64) => Content::Positions,
-                ("token_type_ids", ElementType::Int64) => Content::Types,
                 _ => return Err(TrainingError::UnknownInput { name: spec.name.clone() }),
             };
             Ok((spec.clone(), content))
@@ -121,7 +115,6 @@ impl BatchInputs {
             Content::Ids => self.padding,
             Content::Labels => IGNORED,
             Content::Bias => BIAS,
-            Content::Mask | Content::Positions | Content::Types => 0,
         });
         for (row, sample) in batch.samples.iter().enumerate() {
             let mut set = |position: usize, value: i64| values[row * across + position * along] = value;
@@ -132,10 +125,7 @@ impl BatchInputs {
                     .iter()
                     .zip(&sample.tags)
                     .for_each(|(&place, &tag)| set(place as usize, i64::from(tag))),
-                Content::Mask => (0..sample.ids.len()).for_each(|place| set(place, 1)),
                 Content::Bias => (0..sample.ids.len()).for_each(|place| set(place, 0)),
-                Content::Positions => (0..batch.length).for_each(|place| set(place, place as i64)),
-                Content::Types => {}
             }
         }
     }

@@ -1,0 +1,74 @@
+use std::ops::ControlFlow;
+
+use clinsynth_training::{Phase, Recipe, TrainingError};
+use safetensors::SafeTensors;
+
+use crate::tiny::{Workplace, recipe, run, run_through, weights};
+
+#[test]
+fn learns_and_reports_its_course() {
+    let place = Workplace::new();
+    let recipe = Recipe { epochs: 12, learning_rate: 1e-2, ..recipe() };
+    let mut steps = Vec::new();
+    let outcome = run(&recipe, &place.path("run"), |progress| {
+        if progress.phase == Phase::Training {
+            assert!(progress.loss.is_finite() && progress.tokens_per_second > 0.0);
+            steps.push(progress.step);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(outcome.best_dev_f1 > 0.95, "{outcome:?}");
+    assert_eq!(steps, (1..=outcome.steps).collect::<Vec<u64>>());
+
+    let losses: Vec<f64> = outcome.history.iter().filter_map(|row| row.loss).collect();
+    assert!(losses[0] > 1.0 && losses[losses.len() - 1] < 0.1, "{losses:?}");
+    let epochs: Vec<f64> = outcome.history.iter().filter(|row| row.dev_f1.is_some()).map(|row| row.epoch).collect();
+    assert_eq!(epochs, (1..=12).map(f64::from).collect::<Vec<f64>>());
+    let best = outcome.history.iter().filter_map(|row| row.dev_f1).fold(0.0, f64::max);
+    assert!((best - outcome.best_dev_f1).abs() < f64::EPSILON);
+    assert!(outcome.best_checkpoint.join("model.safetensors").is_file());
+}
+
+#[test]
+fn equal_seeds_give_equal_bytes() {
+    let place = Workplace::new();
+    let trained = |name: &str, seed| {
+        let outcome = run_through(&Recipe { seed, ..recipe() }, &place.path(name)).unwrap();
+        (weights(&place.path(name)), outcome.history)
+    };
+    let first = trained("first", 1);
+    assert!(first == trained("second", 1));
+    assert!(first != trained("third", 2));
+}
+
+#[test]
+fn moments_are_stored_in_true_scale() {
+    let place = Workplace::new();
+    let stopped = run(&recipe(), &place.path("run"), |_| ControlFlow::Break(()));
+    let Err(TrainingError::Interrupted { step: 1, checkpoint }) = stopped else { panic!("{stopped:?}") };
+    let bytes = std::fs::read(checkpoint.join("optimizer.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let read = |name: &str| -> Vec<f64> {
+        let chunks = file.tensor(name).unwrap().data().as_chunks().0.to_vec();
+        chunks.into_iter().map(f64::from_le_bytes).collect()
+    };
+    let query = file.names().into_iter().find(|name| name.ends_with("layer.1.attention.self.query.weight")).unwrap();
+    let parameter = query.trim_start_matches("exp_avg_sq.").trim_start_matches("exp_avg.");
+    let (first, second) = (read(&format!("exp_avg.{parameter}")), read(&format!("exp_avg_sq.{parameter}")));
+    assert!(first.iter().any(|value| value.abs() > 1e-6));
+    for (m, v) in first.iter().zip(&second) {
+        // After one step m = 0.1 g and v = 0.001 g², so v = 0.1 m².
+        assert!((v - 0.1 * m * m).abs() <= 1e-6 * v, "{m} {v}");
+    }
+}
+
+#[test]
+fn patience_ends_a_run_early() {
+    let place = Workplace::new();
+    // So small a rate changes no tag: every epoch scores the same F1, and a loss that hardly differs.
+    let recipe = Recipe { epochs: 9, learning_rate: 1e-12, patience: Some(2), dropout: false, ..recipe() };
+    let outcome = run_through(&recipe, &place.path("run")).unwrap();
+    let epochs = outcome.history.iter().filter(|row| row.dev_f1.is_some()).count();
+    assert_eq!(epochs, outcome.best_epoch as usize + 2, "{outcome:?}");
+}
