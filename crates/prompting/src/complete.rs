@@ -1,0 +1,114 @@
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clinsynth_contract::{Completion, EgressRecord, Prompt, Quarantined};
+
+use crate::clearance::Destination;
+use crate::enumerate::prompt_digest;
+use crate::live::ask_all;
+use crate::{ClearedPrompts, Endpoint, GenerateSettings, PromptingError, Recordings};
+
+/// Who answers prompts.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    /// Recorded completions: no key, no network.
+    Replay(Recordings),
+    /// A language model behind an endpoint.
+    Live(Endpoint),
+}
+
+/// How far a run of [`complete`] is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Requests that are over, with a completion or without.
+    pub done: usize,
+    /// Requests in all.
+    pub total: usize,
+    /// Requests among `done` that were answered by the journal of an earlier run.
+    pub recovered: usize,
+    /// Requests among `done` that were set aside.
+    pub set_aside: usize,
+    /// Prompt tokens so far, as the endpoint counts them.
+    pub prompt_tokens: u64,
+    /// Completion tokens so far, as the endpoint counts them.
+    pub completion_tokens: u64,
+}
+
+/// What a run of [`complete`] is connected to.
+pub struct Connections<'a> {
+    /// File that makes completions durable; made by the first run, read by the next. Recordings need none.
+    pub journal: &'a Path,
+    /// Set by the caller to stop: requests in flight are waited for, no further one is sent.
+    pub cancel: &'a AtomicBool,
+    /// Called after each request that is over, on the calling thread.
+    pub observer: &'a mut dyn FnMut(&Progress),
+}
+
+/// What came back. Each prompt has either a completion or a row in `quarantined`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// Completions, in the order of the prompts.
+    pub completions: Vec<Completion>,
+    /// Every request that left this process and the earlier ones of the same journal, in order.
+    pub egress: Vec<EgressRecord>,
+    /// Prompts without a completion and recordings that could not be read.
+    pub quarantined: Vec<Quarantined>,
+}
+
+/// Has every prompt answered. Blocks; runs its own asynchronous runtime for a live endpoint.
+///
+/// A live completion is on the disk before it counts: after an interruption, a crash or an error the same call sends only
+/// what is missing. `settings` are those that the prompts were enumerated with.
+///
+/// Errors: those that concern the whole run; what concerns one prompt is a quarantined row. [`PromptingError::Interrupted`]
+/// after `cancel`.
+pub fn complete(
+    prompts: &ClearedPrompts,
+    backend: &Backend,
+    settings: &GenerateSettings,
+    connections: &mut Connections<'_>,
+) -> Result<Answers, PromptingError> {
+    check_destination(prompts, backend)?;
+    check_digests(prompts.prompts(), settings)?;
+    match backend {
+        Backend::Replay(recordings) => replay(prompts.prompts(), recordings, settings, connections),
+        Backend::Live(endpoint) => ask_all(prompts.prompts(), endpoint, settings, connections),
+    }
+}
+
+fn check_destination(prompts: &ClearedPrompts, backend: &Backend) -> Result<(), PromptingError> {
+    let asked = Destination::of(backend)?;
+    if *prompts.destination() == asked {
+        return Ok(());
+    }
+    Err(PromptingError::WrongDestination {
+        cleared: prompts.destination().name().to_owned(),
+        asked: asked.name().to_owned(),
+    })
+}
+
+/// The journal answers by digest, so a digest must be that of what would be sent.
+fn check_digests(prompts: &[Prompt], settings: &GenerateSettings) -> Result<(), PromptingError> {
+    for prompt in prompts {
+        if prompt_digest(&prompt.messages, &settings.parameters).as_str() != prompt.digest {
+            return Err(PromptingError::StalePrompt { request: prompt.request.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn replay(
+    prompts: &[Prompt],
+    recordings: &Recordings,
+    settings: &GenerateSettings,
+    connections: &mut Connections<'_>,
+) -> Result<Answers, PromptingError> {
+    let total = prompts.len();
+    if connections.cancel.load(Ordering::Relaxed) {
+        return Err(PromptingError::Interrupted { done: 0, total });
+    }
+    let (completions, quarantined) = recordings.answer(prompts, settings.labelling.task);
+    let set_aside = total - completions.len();
+    (connections.observer)(&Progress { done: total, total, set_aside, ..Progress::default() });
+    Ok(Answers { completions, egress: Vec::new(), quarantined })
+}

@@ -1,0 +1,163 @@
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clinsynth_contract::{ContractError, Sensitivity};
+
+/// Why prompts could not be made, or completions not be had. What concerns one completion or one example alone is
+/// never an error but a quarantined row, see [`crate::Reason`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PromptingError {
+    /// A file could not be read or written.
+    #[error("cannot {action} `{}`", path.display())]
+    File {
+        /// `read`, `open`, `write`, …
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says; shared, because one failed write can fail several requests.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// A line of a seed file is not a seed.
+    #[error("`{}` line {line}: {problem}", path.display())]
+    Seeds {
+        /// The seed file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
+    /// A template is not made of messages, or its Jinja cannot be parsed or rendered.
+    #[error("template `{template}` line {line}: {problem}")]
+    Template {
+        /// File name of the template.
+        template: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Settings that cannot work.
+    #[error("`{key}` {problem}")]
+    Settings {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
+    /// Labels that cannot form a tag set.
+    #[error(transparent)]
+    Labels(#[from] ContractError),
+    /// A prompt holds text that may not travel to this endpoint.
+    #[error(
+        "request `{request}` is `{sensitivity}` and may not travel to `{host}`: use a loopback endpoint, or list \
+         `{host}` under `on-premises` if it is in the house"
+    )]
+    NotCleared {
+        /// The request.
+        request: String,
+        /// Sensitivity of its prompt.
+        sensitivity: Sensitivity,
+        /// Host and port of the endpoint.
+        host: String,
+    },
+    /// Prompts that were cleared for one destination were about to be sent to another.
+    #[error("prompts cleared for `{cleared}` cannot go to `{asked}`")]
+    WrongDestination {
+        /// Where they may go.
+        cleared: String,
+        /// Where they were about to go.
+        asked: String,
+    },
+    /// A prompt's digest is not that of its messages under these parameters.
+    #[error("request `{request}` was rendered for another model or other parameters: enumerate the prompts again")]
+    StalePrompt {
+        /// The request.
+        request: String,
+    },
+    /// A recordings file without a single usable line.
+    #[error("`{}` line {line}: {problem}; no line of the file is a recorded completion", path.display())]
+    Recordings {
+        /// The file.
+        path: PathBuf,
+        /// The first bad line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A journal that another process holds open.
+    #[error("journal `{}` is in use by another process: wait for it or stop it", path.display())]
+    JournalInUse {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// A line inside a journal is damaged (a torn last line is not: it is cut off).
+    #[error("journal `{}` line {line} is damaged: {problem}; repair it, or move it away to begin anew", path.display())]
+    JournalDamaged {
+        /// The journal.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The endpoint's settings are unusable.
+    #[error("endpoint `{name}`: {problem}")]
+    Endpoint {
+        /// Name of the endpoint.
+        name: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// No connection to the endpoint, after every retry.
+    #[error("cannot reach `{url}` ({problem}): start the server, correct `base-url`, or use recorded completions")]
+    Unreachable {
+        /// Base URL of the endpoint.
+        url: String,
+        /// What the connection attempt ended with.
+        problem: String,
+    },
+    /// The endpoint refuses every request for a reason that the next request would meet too.
+    #[error("`{url}` refuses requests with status {status} ({message}): {remedy}")]
+    EndpointRefuses {
+        /// Base URL of the endpoint.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// The server's words, shortened.
+        message: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The egress guard stopped a request before it left.
+    #[error("egress guard: request `{request}` for `{host}` was stopped: {problem}")]
+    Egress {
+        /// The request.
+        request: String,
+        /// Host and port it was about to go to.
+        host: String,
+        /// Which rule it breaks.
+        problem: String,
+    },
+    /// The caller asked to stop; what was completed is in the journal.
+    #[error("interrupted after {done} of {total} requests: the same command goes on from there")]
+    Interrupted {
+        /// Requests completed and durable.
+        done: usize,
+        /// Requests in all.
+        total: usize,
+    },
+    /// The asynchronous runtime could not be started.
+    #[error("cannot start the network runtime")]
+    Runtime(#[source] io::Error),
+}
+
+impl PromptingError {
+    /// A [`PromptingError::File`].
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::File { action, path: path.into(), source: Arc::new(source) }
+    }
+}

@@ -1,0 +1,230 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clinsynth_contract::{Completion, Prompt, Quarantined, Sensitivity};
+use serde::Deserialize;
+
+use crate::{PromptingError, Reason, Task};
+
+/// One recorded completion, a line of a recordings file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Recording {
+    /// Name of the recording.
+    pub id: String,
+    /// Task it was asked for.
+    pub task: Task,
+    /// Topic it was asked for.
+    #[serde(default)]
+    pub topic: Option<String>,
+    /// Style it was asked for.
+    #[serde(default)]
+    pub style: Option<String>,
+    /// Examples asked for.
+    pub count: u32,
+    /// Model that answered.
+    pub model: String,
+    /// The reply as text.
+    pub completion: String,
+}
+
+/// A prompt is answered by the recording with the same values; equal ones are answered in order.
+type Key = (Task, Option<String>, Option<String>, u32);
+
+/// Recorded completions, read from a JSON-lines file.
+#[derive(Clone, Debug)]
+pub struct Recordings {
+    path: PathBuf,
+    recordings: Vec<Recording>,
+    by_key: BTreeMap<Key, Vec<usize>>,
+    bad_lines: Vec<BadLine>,
+}
+
+#[derive(Clone, Debug)]
+struct BadLine {
+    line: usize,
+    reason: Reason,
+    problem: String,
+    text: String,
+}
+
+impl Recordings {
+    /// Reads a recordings file. A line that cannot be used is kept for quarantine; blank lines are skipped.
+    ///
+    /// Errors: [`PromptingError::File`]; [`PromptingError::Recordings`] when no line can be used.
+    pub fn read(path: &Path) -> Result<Self, PromptingError> {
+        let bytes = fs::read(path).map_err(|source| PromptingError::file("read", path, source))?;
+        let mut found =
+            Self { path: path.to_owned(), recordings: Vec::new(), by_key: BTreeMap::new(), bad_lines: Vec::new() };
+        for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match read_line(line) {
+                Ok(recording) => found.add(recording),
+                Err((reason, problem)) => {
+                    let text = String::from_utf8_lossy(line).into_owned();
+                    found.bad_lines.push(BadLine { line: index + 1, reason, problem, text });
+                }
+            }
+        }
+        if found.recordings.is_empty() {
+            let (line, problem) = found
+                .bad_lines
+                .first()
+                .map_or((1, "the file is empty".to_owned()), |bad| (bad.line, bad.problem.clone()));
+            return Err(PromptingError::Recordings { path: path.to_owned(), line, problem });
+        }
+        Ok(found)
+    }
+
+    /// The usable recordings, in the file's order.
+    pub fn recordings(&self) -> &[Recording] {
+        &self.recordings
+    }
+
+    fn add(&mut self, recording: Recording) {
+        let key = (recording.task, recording.topic.clone(), recording.style.clone(), recording.count);
+        self.by_key.entry(key).or_default().push(self.recordings.len());
+        self.recordings.push(recording);
+    }
+
+    /// The completion for each prompt, in order, and what is quarantined: unusable lines, and prompts that no recording
+    /// answers.
+    pub(crate) fn answer(&self, prompts: &[Prompt], task: Task) -> (Vec<Completion>, Vec<Quarantined>) {
+        let mut quarantined: Vec<Quarantined> = self.bad_lines.iter().map(|bad| self.bad_line_row(bad)).collect();
+        let mut completions = Vec::new();
+        let mut used: BTreeMap<Key, usize> = BTreeMap::new();
+        for prompt in prompts {
+            let key = (task, prompt.topic.clone(), prompt.style.clone(), prompt.count);
+            let occurrence = used.entry(key.clone()).or_default();
+            match self.by_key.get(&key).and_then(|indices| indices.get(*occurrence)) {
+                Some(&index) => completions.push(replayed(prompt, &self.recordings[index])),
+                None => quarantined.push(self.no_recording_row(prompt, task, *occurrence)),
+            }
+            *occurrence += 1;
+        }
+        (completions, quarantined)
+    }
+
+    fn bad_line_row(&self, bad: &BadLine) -> Quarantined {
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let place = format!("{file}:{}", bad.line);
+        // Recordings are what a language model wrote.
+        bad.reason.row(&place, format!("{place}: {}", bad.problem), None, &bad.text, Sensitivity::Synthetic)
+    }
+
+    fn no_recording_row(&self, prompt: &Prompt, task: Task, occurrence: usize) -> Quarantined {
+        let detail = format!(
+            "`{}` holds {} for task `{}`, topic `{}`, style `{}`, count {}",
+            self.path.file_name().unwrap_or_default().to_string_lossy(),
+            if occurrence == 0 { "no completion".to_owned() } else { format!("only {occurrence} completions") },
+            task.name(),
+            prompt.topic.as_deref().unwrap_or_default(),
+            prompt.style.as_deref().unwrap_or_default(),
+            prompt.count,
+        );
+        Reason::NoRecording.row(&prompt.request, detail, Some(&prompt.request), "", prompt.sensitivity)
+    }
+}
+
+fn read_line(line: &[u8]) -> Result<Recording, (Reason, String)> {
+    let value: serde_json::Value =
+        serde_json::from_slice(line).map_err(|error| (Reason::RecordingNotJson, format!("not JSON: {error}")))?;
+    serde_json::from_value(value).map_err(|error| (Reason::RecordingIncomplete, error.to_string()))
+}
+
+fn replayed(prompt: &Prompt, recording: &Recording) -> Completion {
+    Completion {
+        request: prompt.request.clone(),
+        sample: 0,
+        digest: prompt.digest.clone(),
+        model: recording.model.clone(),
+        endpoint: "replay".to_owned(),
+        text: recording.completion.clone(),
+        finish_reason: None,
+        prompt_tokens: None,
+        completion_tokens: None,
+        sensitivity: prompt.sensitivity.max(Sensitivity::Synthetic),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Recordings, PromptingError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.jsonl");
+        fs::write(&path, text).unwrap();
+        Recordings::read(&path)
+    }
+
+    fn line(id: &str, topic: &str, completion: &str) -> String {
+        format!(
+            r#"{{"id":"{id}","task":"ner","topic":"{topic}","style":"note","count":2,"model":"claude","completion":"{completion}"}}"#
+        )
+    }
+
+    fn prompt(request: &str, topic: &str) -> Prompt {
+        Prompt {
+            request: request.into(),
+            topic: Some(topic.into()),
+            style: Some("note".into()),
+            count: 2,
+            sensitivity: Sensitivity::Public,
+            ..Prompt::default()
+        }
+    }
+
+    #[test]
+    fn answers_in_order_and_quarantines_the_rest() {
+        let text = format!(
+            "{}\nnonsense\n\n{}\n{{\"id\":\"x\"}}\n{}",
+            line("a", "gout", "one"),
+            line("b", "gout", "two"),
+            line("c", "asthma", "three"),
+        );
+        let recordings = read(&text).unwrap();
+        let prompts = ["gout", "asthma", "gout", "gout", "flu"]
+            .iter()
+            .enumerate()
+            .map(|(index, topic)| prompt(&format!("q{index}"), topic))
+            .collect::<Vec<_>>();
+        let (completions, quarantined) = recordings.answer(&prompts, Task::Ner);
+        let answered: Vec<_> = completions.iter().map(|row| (row.request.as_str(), row.text.as_str())).collect();
+        assert_eq!(answered, [("q0", "one"), ("q1", "three"), ("q2", "two")]);
+        assert!(completions.iter().all(|row| row.endpoint == "replay" && row.sensitivity == Sensitivity::Synthetic));
+        let set_aside: Vec<_> = quarantined.iter().map(|row| (row.id.as_str(), row.reason.as_str())).collect();
+        assert_eq!(
+            set_aside,
+            [
+                ("r.jsonl:2", "recording_not_json"),
+                ("r.jsonl:5", "recording_incomplete"),
+                ("q3", "no_recording"),
+                ("q4", "no_recording"),
+            ]
+        );
+        assert_eq!(quarantined[1].detail, "r.jsonl:5: missing field `task`");
+        assert_eq!(
+            quarantined[2].detail,
+            "`r.jsonl` holds only 2 completions for task `ner`, topic `gout`, style `note`, count 2"
+        );
+        assert_eq!(recordings.answer(&prompts[..1], Task::Re).1[2].reason, "no_recording");
+    }
+
+    #[test]
+    fn a_file_without_a_usable_line_is_an_error() {
+        let check = |text: &str, expected: &str| {
+            let message = read(text).unwrap_err().to_string();
+            assert!(message.ends_with(expected), "{message}");
+        };
+        check("", "r.jsonl` line 1: the file is empty; no line of the file is a recorded completion");
+        check(
+            "\n{oops\n",
+            "r.jsonl` line 2: not JSON: key must be a string at line 1 column 2; no line of the file is a recorded completion",
+        );
+    }
+}
