@@ -1,19 +1,24 @@
 //! Addresses of step instances on the command line.
 
 use crate::diagnostic::nearest;
-use crate::{DagError, Plan, PlannedStep};
+use crate::{PipelineError, Plan, PlannedStep};
 
 impl Plan {
-    /// The instances that an address means: `train` all instances of the step, `train@seed=0` those at this value of the
+    /// The instances to run that an address means: `train` all instances of the step, `train@seed=0` those at this value of the
     /// axis, `*@seed=0` of any step. `*` stands for any characters and `?` for one, in names and in values.
     ///
-    /// Errors: [`DagError::UnknownStep`] when there is none to run.
-    pub fn select(&self, pattern: &str) -> Result<Vec<&PlannedStep>, DagError> {
+    /// Errors: [`PipelineError::UnknownStep`] when there is none.
+    pub fn select(&self, pattern: &str) -> Result<Vec<&PlannedStep>, PipelineError> {
         let chosen: Vec<_> = self.steps.iter().filter(|step| matches(pattern, step)).collect();
         if chosen.is_empty() {
-            return Err(DagError::UnknownStep { pattern: pattern.to_owned(), hint: self.hint(pattern) });
+            return Err(PipelineError::UnknownStep { pattern: pattern.to_owned(), hint: self.hint(pattern) });
         }
         Ok(chosen)
+    }
+
+    /// As [`Self::select`], but none is no error.
+    pub fn matching<'p>(&'p self, pattern: &'p str) -> impl Iterator<Item = &'p PlannedStep> + 'p {
+        self.steps.iter().filter(move |step| matches(pattern, step))
     }
 
     fn hint(&self, pattern: &str) -> String {
@@ -21,13 +26,11 @@ impl Plan {
             return format!(": `{}` is skipped, because {}", skipped.id, skipped.reason);
         }
         let known = self.steps.iter().flat_map(|step| [step.step.as_str(), step.id.as_str()]);
-        match nearest(pattern, known) {
-            Some(near) => format!("; did you mean `{near}`?"),
-            None => {
-                let ids: Vec<_> = self.steps.iter().map(|step| step.id.as_str()).collect();
-                format!(", only {}", ids.join(", "))
-            }
+        if let Some(near) = nearest(pattern, known) {
+            return format!("; did you mean `{near}`?");
         }
+        let ids: Vec<_> = self.steps.iter().map(|step| step.id.as_str()).collect();
+        format!(", only {}", ids.join(", "))
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn build(
     let (steps, skipped) = builder.finish()?;
     Ok(Plan {
         name: file.name,
-        labels: file.labels,
+        labels: file.labels.names(),
         pipeline_dir: pipeline_dir.to_owned(),
         params: params.entries().iter().map(|(key, value)| (key.name.clone(), value.to_json())).collect(),
         limits: file.limits.into_iter().map(|(name, count)| (name, count.0)).collect(),
@@ -104,12 +104,12 @@ fn check_header(file: &PipelineFile, header: &Node, drafts: &[Draft<'_>], proble
 }
 
 fn check_labels(file: &PipelineFile, header: &Node, drafts: &[Draft<'_>]) -> Option<Diagnostic> {
-    if file.labels.is_empty() && header.get("labels").is_none() {
+    if file.labels.0.is_empty() && header.get("labels").is_none() {
         let draft = drafts.iter().find(|draft| draft.file.uses.takes_labels())?;
         let message = format!("the file lacks `labels`, which `{}` takes", draft.name);
         return Some(Diagnostic::new(draft.key.place, message).help("add such as `labels: [Disease, Chemical]`"));
     }
-    let error = TagSet::new(file.labels.clone()).err()?;
+    let error = TagSet::new(file.labels.names()).err()?;
     let label = match &error {
         clinsynth_contract::ContractError::BadLabel { label, .. } => label.as_str(),
         _ => "",

@@ -67,7 +67,7 @@ fn resolve_needs(shape: &Node, needs: &[String], names: &[&str], problems: &mut 
         let place = shape.item("needs", need);
         match names.iter().position(|name| name == need) {
             Some(step) if resolved.contains(&step) => {
-                problems.push(place.problem(format!("`{need}` stands twice in `needs`")))
+                problems.push(place.problem(format!("`{need}` stands twice in `needs`")));
             }
             Some(step) => resolved.push(step),
             None => {

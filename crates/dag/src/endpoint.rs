@@ -22,6 +22,9 @@ pub struct Endpoint {
     /// Whether the server is in the house, so that restricted text may be sent to it.
     #[serde(default)]
     pub on_premises: bool,
+    /// How JSON is asked for.
+    #[serde(default)]
+    pub json: JsonMode,
     /// Most requests under way at once.
     #[serde(default = "concurrency", deserialize_with = "bounds_count")]
     #[schemars(range(min = 1))]
@@ -30,14 +33,33 @@ pub struct Endpoint {
     #[serde(default = "timeout_seconds", deserialize_with = "bounds_count")]
     #[schemars(range(min = 1))]
     pub timeout_seconds: u32,
+    /// Further attempts after a transient fault of the server or the network.
+    #[serde(default = "retries")]
+    pub retries: u32,
+}
+
+/// How an endpoint is asked for JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum JsonMode {
+    /// By a schema first, then by what the endpoint turns out to understand.
+    #[default]
+    Auto,
+    /// By the prompt alone.
+    PromptOnly,
+}
+
+const fn retries() -> u32 {
+    5
 }
 
 const fn concurrency() -> u32 {
-    4
+    8
 }
 
 const fn timeout_seconds() -> u32 {
-    120
+    180
 }
 
 impl Endpoint {
@@ -98,6 +120,8 @@ mod tests {
             model: String::new(),
             api_key_env: None,
             on_premises: false,
+            json: JsonMode::Auto,
+            retries: 0,
             concurrency: 1,
             timeout_seconds: 1,
         };

@@ -5,7 +5,7 @@ use crate::Problems;
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DagError {
+pub enum PipelineError {
     /// The pipeline file cannot be read.
     #[error("cannot read the pipeline file `{}`", path.display())]
     Read {

@@ -57,11 +57,10 @@ fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
         |role: &str, path: &'n Path, form| Named { role: role.to_owned(), path, form, node: with.nearest(&[role]) };
     match kind {
         StepKind::Generate(options) => {
-            let recordings = options.recordings.as_deref().filter(|_| options.provider == crate::options::REPLAY);
-            let optional = [("seeds", options.seeds.as_deref()), ("recordings", recordings)];
-            let template = std::iter::once(option("template", &options.template, Form::File));
-            let others = optional.into_iter().filter_map(|(role, path)| Some(option(role, path?, Form::File)));
-            template.chain(others).collect()
+            let recordings = options.recordings.as_ref().filter(|_| options.provider == crate::options::REPLAY);
+            let always = [("template", &options.template), ("seeds", &options.seeds)];
+            let all = always.into_iter().chain(recordings.map(|path| ("recordings", path)));
+            all.map(|(role, path)| option(role, path, Form::File)).collect()
         }
         StepKind::Import(options) => vec![option("path", &options.path, Form::File)],
         StepKind::Train(options) => {

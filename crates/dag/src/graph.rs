@@ -8,7 +8,9 @@ pub(crate) fn order(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     let mut open: Vec<usize> = needs.iter().map(Vec::len).collect();
     let mut needed_by = vec![Vec::new(); needs.len()];
     for (step, needed) in needs.iter().enumerate() {
-        needed.iter().for_each(|&other| needed_by[other].push(step));
+        for &other in needed {
+            needed_by[other].push(step);
+        }
     }
     let mut ready: BinaryHeap<_> = (0..needs.len()).filter(|&step| open[step] == 0).map(Reverse).collect();
     let mut ordered = Vec::with_capacity(needs.len());

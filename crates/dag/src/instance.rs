@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path};
 
+use clinsynth_contract::TagSet;
+
 use crate::draft::Draft;
 use crate::expression::Scope;
 use crate::inputs::{Taker, outputs, refuse_egress};
@@ -11,7 +13,7 @@ use crate::node::{Content, Node};
 use crate::options::REPLAY;
 use crate::pipeline::{PipelineFile, StepFile};
 use crate::reader::{read, unknown_keys};
-use crate::{Diagnostic, Endpoint, GenerateOptions, PlannedStep, SkippedStep, StepKind, files};
+use crate::{Diagnostic, Endpoint, GenerateOptions, Labels, PlannedStep, SkippedStep, StepKind, Task, files};
 
 /// Adds steps one after the other, each after all that it needs.
 pub(crate) struct InstanceBuilder<'b> {
@@ -86,7 +88,7 @@ impl<'b> InstanceBuilder<'b> {
     fn add_instance(&mut self, draft: &Draft<'_>, point: &Point, id: &str) -> Result<State, Vec<Diagnostic>> {
         let scope = Scope { matrix: Some(point), ..*self.scope };
         if let Some(reason) = self.reason_to_skip(draft, point, &scope)? {
-            let found = self.skipped_options(draft, &scope);
+            let found = skipped_options(draft, &scope);
             if !found.is_empty() {
                 return Err(found);
             }
@@ -153,14 +155,6 @@ impl<'b> InstanceBuilder<'b> {
             Some(name) if !takes_what_there_is => Some(format!("it needs `{name}`, which is skipped")),
             _ => None,
         })
-    }
-
-    /// Unknown options of a skipped step; its values need not make sense, since the parameters behind them may be null.
-    fn skipped_options(&self, draft: &Draft<'_>, scope: &Scope<'_>) -> Vec<Diagnostic> {
-        let mut problems = Vec::new();
-        let with = draft.node.get("with").map(|with| scope.evaluate(with, &mut problems));
-        let unknown = with.map(|with| unknown_options(draft.file.uses, &with, &with_path(draft)));
-        problems.into_iter().chain(unknown.into_iter().flatten()).collect()
     }
 
     /// The typed options and the files that they name.
@@ -240,7 +234,7 @@ impl<'b> InstanceBuilder<'b> {
             matrix: point.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect(),
             needs: needed.iter().map(|step| step.id.clone()).collect(),
             sensitivity: clinsynth_contract::Sensitivity::highest(outputs.iter().map(|output| output.sensitivity)),
-            labels: if kind.uses().takes_labels() { self.file.labels.clone() } else { Vec::new() },
+            labels: self.labels(kind.uses()),
             kind,
             inputs,
             outputs,
@@ -254,6 +248,16 @@ impl<'b> InstanceBuilder<'b> {
             max_parallel: file.max_parallel.map(|count| count.0),
             fail_fast: file.fail_fast,
         })
+    }
+
+    /// The labels as far as they decide the output of a kind.
+    fn labels(&self, uses: Uses) -> Labels {
+        let labels = &self.file.labels;
+        match uses {
+            Uses::Generate => labels.clone(),
+            _ if uses.takes_labels() => labels.without_definitions(),
+            _ => Labels::default(),
+        }
     }
 
     /// The endpoint that a `generate` step asks, with the model it asks for; none for replay.
@@ -283,6 +287,14 @@ impl<'b> InstanceBuilder<'b> {
 
 fn with_path(draft: &Draft<'_>) -> String {
     format!("steps.{}.with", draft.name)
+}
+
+/// Unknown options of a skipped step; its values need not make sense, since the parameters behind them may be null.
+fn skipped_options(draft: &Draft<'_>, scope: &Scope<'_>) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let with = draft.node.get("with").map(|with| scope.evaluate(with, &mut problems));
+    let unknown = with.map(|with| unknown_options(draft.file.uses, &with, &with_path(draft)));
+    problems.into_iter().chain(unknown.into_iter().flatten()).collect()
 }
 
 fn is_true(value: &Content) -> bool {
@@ -334,16 +346,23 @@ fn check_kind(kind: &StepKind, file: &StepFile, node: &Node, with: &Node) -> Vec
         StepKind::Train(options) if options.overlap >= options.max_length => {
             problems.push(with.nearest(&["overlap"]).problem("`overlap` must be below `max-length`"));
         }
-        StepKind::Curate(options) if options.dev_fraction + options.test_fraction >= 1.0 => {
-            let message = "`dev-fraction` and `test-fraction` leave nothing to train on";
-            problems.push(with.nearest(&["test-fraction"]).problem(message));
+        StepKind::Curate(options) if options.min_words > options.max_words => {
+            problems.push(with.nearest(&["min-words"]).problem("`min-words` is above `max-words`"));
         }
-        StepKind::Curate(options) if options.min_characters > options.max_characters => {
-            problems.push(with.nearest(&["min-characters"]).problem("`min-characters` is above `max-characters`"));
-        }
+        StepKind::Generate(options) => problems.extend(check_relations(options, with)),
         _ => {}
     }
     problems
+}
+
+fn check_relations(options: &GenerateOptions, with: &Node) -> Option<Diagnostic> {
+    let node = with.nearest(&["relations"]);
+    match (options.task, options.relations.0.is_empty()) {
+        (Task::Ner, true) => None,
+        (Task::Ner, false) => Some(node.problem("`relations` is for `task: re`: `task: ner` labels mentions only")),
+        (Task::Re, true) => Some(node.problem("`task: re` takes `relations`, the labels of pairs, which is not given")),
+        (Task::Re, false) => TagSet::new(options.relations.names()).err().map(|error| node.problem(error.to_string())),
+    }
 }
 
 fn check_command(options: &crate::CommandOptions, with: &Node) -> Vec<Diagnostic> {

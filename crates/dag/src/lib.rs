@@ -7,7 +7,7 @@
 //! let settings = PlanSettings { overrides: vec!["who=ward".into()], ..PlanSettings::default() };
 //! let plan = Plan::from_bytes(yaml.as_bytes(), "hello.yaml".as_ref(), &settings)?;
 //! assert_eq!(plan.steps[0].key_components()["with.run"], serde_json::json!(["echo", "ward"]));
-//! # Ok::<(), clinsynth_dag::DagError>(())
+//! # Ok::<(), clinsynth_dag::PipelineError>(())
 //! ```
 //!
 //! This crate knows nothing about executing steps, caching or networks.
@@ -24,6 +24,7 @@ mod graph;
 mod inputs;
 mod instance;
 mod kind;
+mod labels;
 mod matrix;
 mod node;
 mod options;
@@ -35,13 +36,16 @@ mod schema;
 mod step;
 
 pub use diagnostic::{Diagnostic, Place, Problems};
-pub use endpoint::Endpoint;
-pub use error::DagError;
+pub use endpoint::{Endpoint, JsonMode};
+pub use error::PipelineError;
 pub use kind::StepKind;
+pub use labels::{Label, Labels};
 pub use options::{
-    CommandOptions, CurateOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionConsistency,
-    PredictOptions, ReportOptions, ResponseFormat, Task, TrainOptions,
+    CommandOptions, CurateOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionPolicy,
+    PredictOptions, ReportOptions, Task, TrainOptions,
 };
-pub use plan::{ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep};
+pub use plan::{
+    ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep, read_plan,
+};
 pub use schema::pipeline_schema;
 pub use step::{Backoff, Resources, Retry};

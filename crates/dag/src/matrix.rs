@@ -26,7 +26,7 @@ pub(crate) fn points(matrix: Option<&Node>) -> Result<Vec<Point>, Diagnostic> {
         points.retain(|point| !holds(point, rule));
     }
     for rule in rules(matrix, "include")? {
-        include(&mut points, rule, axes.iter().map(|(key, _)| key.name.as_str()).collect());
+        include(&mut points, rule, &axes.iter().map(|(key, _)| key.name.as_str()).collect::<Vec<_>>());
     }
     if points.is_empty() { Err(matrix.problem("`matrix` leaves no instance")) } else { Ok(points) }
 }
@@ -92,7 +92,7 @@ fn check_scalar(value: &Node) -> Result<(), Diagnostic> {
 
 /// As GitHub Actions has it: the rule's other values are added to every point that it agrees with on the axes; when it
 /// agrees with none, it is a point of its own.
-fn include(points: &mut Vec<Point>, rule: &Node, axes: Vec<&str>) {
+fn include(points: &mut Vec<Point>, rule: &Node, axes: &[&str]) {
     let entries = || rule.entries().iter().map(|(key, value)| (key.name.clone(), value.clone()));
     let is_axis = |name: &str| axes.contains(&name);
     let agrees = |point: &Point| {

@@ -1,22 +1,19 @@
 //! `--set key=value`: a parameter, or any value of the file by its dotted path.
 
 use crate::node::{Content, Key, Node, Origin};
-use crate::{DagError, diagnostic::nearest};
+use crate::{PipelineError, diagnostic::nearest};
 
 /// Changes the file's tree. A key without a dot is a parameter and must be declared; one with dots is a path from the top
 /// of the file, of which all but the last key must exist.
-pub(crate) fn apply(root: &mut Node, overrides: &[String]) -> Result<(), DagError> {
-    overrides
-        .iter()
-        .try_for_each(|text| apply_one(root, text).map_err(|reason| DagError::Override { text: text.clone(), reason }))
+pub(crate) fn apply(root: &mut Node, overrides: &[String]) -> Result<(), PipelineError> {
+    overrides.iter().try_for_each(|text| {
+        apply_one(root, text).map_err(|reason| PipelineError::Override { text: text.clone(), reason })
+    })
 }
 
 fn apply_one(root: &mut Node, text: &str) -> Result<(), String> {
     let (key, value) = text.split_once('=').ok_or("an override is `key=value`")?;
-    let path: Vec<&str> = match key.contains('.') {
-        true => key.split('.').collect(),
-        false => vec!["params", key],
-    };
+    let path: Vec<&str> = if key.contains('.') { key.split('.').collect() } else { vec!["params", key] };
     let origin = Origin { text: format!("`--set {text}`"), command_line: true };
     let (last, parents) = path.split_last().ok_or("the key is empty")?;
     let parent = parents.iter().try_fold(root, |node, key| descend(node, key))?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::kind::Uses;
 use crate::options::{bounds_above_zero, bounds_count};
-use crate::{Endpoint, Resources, Retry};
+use crate::{Endpoint, Labels, Resources, Retry};
 
 /// The version of the file format that this build reads.
 pub(crate) const VERSION: u32 = 1;
@@ -25,9 +25,9 @@ pub(crate) struct PipelineFile {
     version: u32,
     /// Name of the pipeline.
     pub(crate) name: String,
-    /// Labels of mentions, in the order of the model's tags.
+    /// Labels of mentions, in the order of the model's tags: a list of names, or a mapping of names to what they stand for.
     #[serde(default)]
-    pub(crate) labels: Vec<String>,
+    pub(crate) labels: Labels,
     /// Parameters with their defaults, any YAML value each; `--set NAME=VALUE` overrides one.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Value>")]

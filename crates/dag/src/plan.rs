@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::Sensitivity;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::build::build;
 use crate::node::Node;
-use crate::{DagError, Endpoint, Problems, Resources, Retry, StepKind, overrides};
+use crate::{Endpoint, Labels, PipelineError, Problems, Resources, Retry, StepKind, overrides};
 
 /// A pipeline file with its overrides, checked and in an order in which it can run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,8 +51,8 @@ pub struct PlannedStep {
     pub outputs: Vec<Output>,
     /// Files outside the store whose content decides its output.
     pub files: Vec<ExternalFile>,
-    /// The pipeline's labels, for a kind whose output depends on them; empty for the others.
-    pub labels: Vec<String>,
+    /// The pipeline's labels, for a kind whose output depends on them; definitions for `generate` alone.
+    pub labels: Labels,
     /// The server that `generate` asks; none for replay and all other kinds.
     pub endpoint: Option<Endpoint>,
     /// The highest sensitivity of its outputs.
@@ -143,21 +144,23 @@ pub struct PlanSettings {
     pub environment: BTreeMap<String, String>,
 }
 
-impl Plan {
-    /// The plan of a pipeline file.
-    ///
-    /// Errors: [`DagError::Read`], [`DagError::Override`] and [`DagError::Invalid`].
-    pub fn from_file(path: &Path, settings: &PlanSettings) -> Result<Self, DagError> {
-        let bytes = std::fs::read(path).map_err(|source| DagError::Read { path: path.to_owned(), source })?;
-        Self::from_bytes(&bytes, path, settings)
-    }
+/// The plan of a pipeline file, with `key=value` for each `--set`.
+///
+/// Errors: [`PipelineError::Read`], [`PipelineError::Override`] and [`PipelineError::Invalid`].
+pub fn read_plan(path: &Path, overrides: &[String]) -> Result<Plan, PipelineError> {
+    let bytes = std::fs::read(path).map_err(|source| PipelineError::Read { path: path.to_owned(), source })?;
+    let utf8 = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let environment = std::env::vars_os().filter_map(utf8).collect();
+    Plan::from_bytes(&bytes, path, &PlanSettings { overrides: overrides.to_vec(), environment })
+}
 
+impl Plan {
     /// The plan of a pipeline file's content; `path` is shown in errors, and its folder is where relative paths start.
     ///
-    /// Errors: [`DagError::Override`] and [`DagError::Invalid`].
-    pub fn from_bytes(bytes: &[u8], path: &Path, settings: &PlanSettings) -> Result<Self, DagError> {
+    /// Errors: [`PipelineError::Override`] and [`PipelineError::Invalid`].
+    pub fn from_bytes(bytes: &[u8], path: &Path, settings: &PlanSettings) -> Result<Self, PipelineError> {
         let text = String::from_utf8_lossy(bytes);
-        let invalid = |found| DagError::Invalid(Problems::new(path, &text, found));
+        let invalid = |found| PipelineError::Invalid(Problems::new(path, &text, found));
         let mut root = Node::parse(bytes).map_err(|problem| invalid(vec![problem]))?;
         overrides::apply(&mut root, &settings.overrides)?;
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -184,8 +187,8 @@ impl PlannedStep {
             ("code-version".to_owned(), Value::from(uses.code_version())),
             ("sensitivity".to_owned(), Value::from(self.sensitivity.name())),
         ]);
-        if !self.labels.is_empty() {
-            components.insert("labels".to_owned(), Value::from(self.labels.clone()));
+        if !self.labels.0.is_empty() {
+            components.insert("labels".to_owned(), json!(self.labels));
         }
         for (option, value) in options_of(&self.kind) {
             if self.counts(&option) {
@@ -203,7 +206,7 @@ impl PlannedStep {
     fn counts(&self, option: &str) -> bool {
         let outside = self.kind.uses().outside_key().iter().any(|(name, _)| *name == option);
         let encoder_by_path = matches!(&self.kind, StepKind::Train(options) if options.encoder_folder().is_some());
-        !outside && !(option == "encoder" && encoder_by_path)
+        !(outside || encoder_by_path && option == "encoder")
     }
 }
 

@@ -1,4 +1,5 @@
-use serde::de::{Deserialize, Deserializer, Error, Unexpected};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected};
 
 /// A number from 0 to 1, both included.
 pub(super) fn fraction<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
@@ -13,6 +14,18 @@ pub(super) fn below_one<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Er
 /// A number above 0.
 pub(crate) fn above_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     checked(from, "a number above 0", |value| value > 0.0)
+}
+
+/// A number above 0 and at most 1.
+pub(super) fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    checked(from, "a number above 0 and at most 1", |value| value > 0.0 && value <= 1.0)
+}
+
+/// A number of 0 or more, or null.
+pub(super) fn optional_zero_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Checked(#[serde(deserialize_with = "zero_or_more")] f64);
+    Ok(Option::<Checked>::deserialize(from)?.map(|checked| checked.0))
 }
 
 /// A number of 0 or more.

@@ -19,17 +19,16 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::above_zero")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
-    /// Most sequences in a batch.
+    /// Sequences in a batch, on average: a batch holds as many sub-tokens, padding included, as this many sequences of
+    /// mean length.
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
     pub batch_size: u32,
-    /// Most sub-tokens in a batch, padding included; null for `batch-size` × `max-length`.
-    pub batch_tokens: Option<u32>,
     /// Longest sequence in sub-tokens; longer texts are cut into overlapping windows.
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
     pub max_length: u32,
-    /// Sub-tokens that neighbouring windows share.
+    /// Words that neighbouring windows share.
     pub overlap: u32,
     /// Share of the optimizer steps over which the learning rate rises from 0.
     #[serde(deserialize_with = "bounds::fraction")]
@@ -43,15 +42,13 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::above_zero")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub max_gradient_norm: f64,
-    /// Probability that an activation is dropped.
-    #[serde(deserialize_with = "bounds::below_one")]
-    #[schemars(range(min = 0, max = 1))]
-    pub dropout: f64,
+    /// Whether activations are dropped, at the rates of the encoder's own configuration.
+    pub dropout: bool,
+    /// Epochs without a better dev F1 after which training stops; null for never.
+    pub patience: Option<u32>,
     /// Seed of the new layer's weights, the order of batches and the dropout masks.
     pub seed: u64,
-    /// Optimizer steps between two checkpoints within an epoch; there is one at the end of each epoch in any case.
-    #[serde(deserialize_with = "bounds::count")]
-    #[schemars(range(min = 1))]
+    /// Optimizer steps between two checkpoints, besides the one at the end of each epoch and one a minute; 0 for none.
     pub checkpoint_steps: u32,
 }
 
@@ -62,15 +59,15 @@ impl Default for TrainOptions {
             epochs: 4,
             learning_rate: 3e-4,
             batch_size: 16,
-            batch_tokens: None,
-            max_length: 128,
+            max_length: 192,
             overlap: 32,
             warmup_fraction: 0.1,
             weight_decay: 0.01,
             max_gradient_norm: 1.0,
-            dropout: 0.1,
+            dropout: true,
+            patience: None,
             seed: 0,
-            checkpoint_steps: 100,
+            checkpoint_steps: 0,
         }
     }
 }
@@ -98,6 +95,6 @@ pub struct PredictOptions {
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { min_score: 0.0, batch_tokens: 4096 }
+        Self { min_score: 0.0, batch_tokens: 2048 }
     }
 }

@@ -5,7 +5,7 @@ use clinsynth_contract::Sensitivity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::generate::SensitivityName;
+use super::import::SensitivityName;
 
 /// Options of `uses: command`: the user's own program, over files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,0 +1,62 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clinsynth_contract::{Sensitivity, Split};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::generate::SplitName;
+
+/// The names of [`Sensitivity`], for the schema.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "lowercase", inline)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum SensitivityName {
+    /// Published text.
+    Public,
+    /// Text that a language model wrote.
+    Synthetic,
+    /// Figures computed over restricted text.
+    Aggregate,
+    /// Patient text and whatever is derived from it.
+    Restricted,
+}
+
+/// Form of an annotated corpus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImportFormat {
+    /// Told from the file itself.
+    #[default]
+    Auto,
+    /// `PubTator`: title and abstract lines, then tab-separated mentions.
+    Pubtator,
+    /// `CoNLL` style: one word and its IOB tag a line, a blank line between sentences.
+    Iob,
+}
+
+/// Options of `uses: import`: an annotated corpus becomes examples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImportOptions {
+    /// The corpus, a file relative to the pipeline file.
+    pub path: PathBuf,
+    /// Its form.
+    #[serde(default)]
+    pub format: ImportFormat,
+    /// How far its text may travel; say `public` for a published corpus.
+    #[serde(default = "restricted")]
+    #[schemars(with = "SensitivityName")]
+    pub sensitivity: Sensitivity,
+    /// The pipeline's label for each label of the corpus; null leaves its mentions out. Labels not named stay.
+    #[serde(default)]
+    pub label_map: BTreeMap<String, Option<String>>,
+    /// Split that every example is put into.
+    #[serde(default)]
+    #[schemars(with = "Option<SplitName>")]
+    pub split: Option<Split>,
+}
+
+const fn restricted() -> Sensitivity {
+    Sensitivity::Restricted
+}
