@@ -14,9 +14,21 @@
 //!
 //! This crate knows nothing about files, steps or where the figures come from.
 
-mod error;
-mod render;
 mod report;
+
+mod render;
+
+mod axis;
+mod data;
+mod errors;
+mod lineage;
+mod numbers;
+mod privacy;
+mod scores;
+mod steps;
+mod training;
+
+mod error;
 
 pub use error::ReportingError;
 pub use render::render;

@@ -1,0 +1,194 @@
+//! Errors by kind, each in its sentence with the gold mention and the prediction marked.
+
+use clinsynth_contract::{CharOffsets, Entity, ErrorCase, ScoredSpan, Span};
+use serde::Serialize;
+
+use crate::ErrorSample;
+use crate::numbers::{percent, share, thousands};
+
+/// The kinds in the order of the page, with what each means.
+const KINDS: [(&str, &str, &str); 5] = [
+    ("boundary", "Boundary", "The right label on the wrong extent: the two overlap."),
+    ("label", "Label", "The right extent under the wrong label."),
+    ("both", "Extent and label", "The two overlap, and neither extent nor label is right."),
+    ("missed", "Missed", "A gold mention that was not found."),
+    ("spurious", "Spurious", "A prediction where gold has nothing."),
+];
+
+/// Characters shown on each side of what is marked.
+const CONTEXT: u32 = 160;
+
+/// Quoted texts that are open at once in each kind; the others unfold.
+const OPEN: usize = 3;
+
+/// Errors of one evaluation set.
+#[derive(Debug, Serialize)]
+pub(crate) struct ErrorSet {
+    dataset: String,
+    total: String,
+    kinds: Vec<Kind>,
+}
+
+#[derive(Debug, Serialize)]
+struct Kind {
+    code: String,
+    name: String,
+    meaning: String,
+    count: String,
+    share: String,
+    percent: String,
+    first: Vec<Quote>,
+    rest: Vec<Quote>,
+}
+
+/// One text with its errors of one kind.
+#[derive(Debug, Serialize)]
+struct Quote {
+    cut_before: bool,
+    cut_after: bool,
+    segments: Vec<Segment>,
+    mentions: Vec<Mention>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize)]
+struct Segment {
+    text: String,
+    gold: bool,
+    predicted: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Mention {
+    gold: Option<String>,
+    gold_label: Option<String>,
+    predicted: Option<String>,
+    predicted_label: Option<String>,
+    score: Option<String>,
+}
+
+/// The errors of an evaluation set by kind.
+pub(crate) fn error_set(sample: &ErrorSample) -> ErrorSet {
+    let total: u64 = sample.counts.iter().map(|count| count.count).sum();
+    let known = KINDS.iter().map(|(code, name, meaning)| (*code, *name, *meaning));
+    let others = sample.counts.iter().map(|count| count.name.as_str());
+    let others = others.filter(|name| KINDS.iter().all(|(code, _, _)| code != name)).map(|name| (name, name, ""));
+    let kind = |(code, name, meaning): (&str, &str, &str)| {
+        let count = sample.counts.iter().find(|count| count.name == code).map_or(0, |count| count.count);
+        let mut first = quotes(sample.cases.iter().filter(|case| case.kind == code));
+        let rest = first.split_off(first.len().min(OPEN));
+        Kind {
+            code: code.to_owned(),
+            name: name.to_owned(),
+            meaning: meaning.to_owned(),
+            count: thousands(count),
+            share: share(count as f64, total as f64),
+            percent: percent(if total == 0 { 0.0 } else { count as f64 / total as f64 }),
+            first,
+            rest,
+        }
+    };
+    let kinds = known.chain(others).map(kind).filter(|kind| kind.count != "0" || !kind.first.is_empty()).collect();
+    ErrorSet { dataset: sample.dataset.clone(), total: thousands(total), kinds }
+}
+
+/// One quote for each example, with all its errors of the kind.
+fn quotes<'a>(cases: impl Iterator<Item = &'a ErrorCase>) -> Vec<Quote> {
+    let mut groups: Vec<Vec<&ErrorCase>> = Vec::new();
+    for case in cases {
+        match groups.iter_mut().find(|group| group[0].example == case.example && group[0].text == case.text) {
+            Some(group) => group.push(case),
+            None => groups.push(vec![case]),
+        }
+    }
+    groups.iter().map(|group| quote(group)).collect()
+}
+
+fn quote(cases: &[&ErrorCase]) -> Quote {
+    let text = CharOffsets::new(&cases[0].text);
+    let gold: Vec<Span> = cases.iter().filter_map(|case| case.gold.as_ref()).map(Entity::span).collect();
+    let predicted: Vec<Span> = cases.iter().filter_map(|case| case.predicted.as_ref()).map(ScoredSpan::span).collect();
+    let window = window(&text, gold.iter().chain(&predicted));
+    let slice = |span: Span| text.slice(span).unwrap_or_default().to_owned();
+    let mention = |case: &&ErrorCase| Mention {
+        gold: case.gold.as_ref().map(|gold| slice(gold.span())),
+        gold_label: case.gold.as_ref().map(|gold| gold.label.clone()),
+        predicted: case.predicted.as_ref().map(|found| slice(found.span())),
+        predicted_label: case.predicted.as_ref().map(|found| found.label.clone()),
+        score: case.predicted.as_ref().map(|found| format!("{:.2}", found.score)),
+    };
+    Quote {
+        cut_before: window.start > 0,
+        cut_after: window.end < text.chars(),
+        segments: segments(&text, window, &gold, &predicted),
+        mentions: cases.iter().map(mention).collect(),
+    }
+}
+
+/// The part of the text that is shown: all marks with some context, cut between words.
+fn window<'a>(text: &CharOffsets<'_>, marks: impl Iterator<Item = &'a Span> + Clone) -> Span {
+    let first = marks.clone().map(|mark| mark.start).min().unwrap_or(0).min(text.chars());
+    let last = marks.map(|mark| mark.end).max().unwrap_or(0).min(text.chars());
+    let is_space = |at: &u32| text.slice(Span::new(*at, at + 1)).is_ok_and(|one| one.trim().is_empty());
+    let start = match first.saturating_sub(CONTEXT) {
+        0 => 0,
+        // One before, so that a word that starts just here is kept.
+        from => (from - 1..first).find(is_space).map_or(first, |space| space + 1),
+    };
+    let end = match last.saturating_add(CONTEXT) {
+        to if to >= text.chars() => text.chars(),
+        to => (last..to).rev().find(is_space).unwrap_or(last),
+    };
+    Span::new(start, end)
+}
+
+/// Cuts the window wherever a mark begins or ends, so that overlapping marks nest without crossing.
+fn segments(text: &CharOffsets<'_>, window: Span, gold: &[Span], predicted: &[Span]) -> Vec<Segment> {
+    let ends = gold.iter().chain(predicted).flat_map(|span| [span.start, span.end]);
+    let mut cuts: Vec<u32> =
+        ends.chain([window.start, window.end]).filter(|cut| (window.start..=window.end).contains(cut)).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let segment = |pair: &[u32]| {
+        let piece = Span::new(pair[0], pair[1]);
+        let within = |spans: &[Span]| spans.iter().any(|span| span.overlaps(piece));
+        let text = text.slice(piece).unwrap_or_default().to_owned();
+        Segment { text, gold: within(gold), predicted: within(predicted) }
+    };
+    cuts.windows(2).map(segment).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, gold: &[(u32, u32)], predicted: &[(u32, u32)], expected: &[(&str, bool, bool)]) {
+        let spans = |pairs: &[(u32, u32)]| pairs.iter().map(|&(start, end)| Span::new(start, end)).collect::<Vec<_>>();
+        let offsets = CharOffsets::new(text);
+        let found = segments(&offsets, Span::new(0, offsets.chars()), &spans(gold), &spans(predicted));
+        let found: Vec<_> = found.iter().map(|one| (one.text.as_str(), one.gold, one.predicted)).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn marks_are_cut_where_they_cross() {
+        check("né à Lyon", &[(0, 2)], &[], &[("né", true, false), (" à Lyon", false, false)]);
+        check("abcdef", &[(0, 4)], &[(2, 6)], &[("ab", true, false), ("cd", true, true), ("ef", false, true)]);
+        check(
+            "abcdef",
+            &[(1, 5)],
+            &[(2, 3)],
+            &[("a", false, false), ("b", true, false), ("c", true, true), ("de", true, false), ("f", false, false)],
+        );
+        check("abc", &[(1, 99)], &[], &[("a", false, false), ("bc", true, false)]);
+        check("", &[], &[], &[]);
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_words() {
+        let text = "word ".repeat(200);
+        let offsets = CharOffsets::new(&text);
+        assert_eq!(window(&offsets, [Span::new(500, 504)].iter()), Span::new(340, 659));
+        assert_eq!(window(&offsets, [Span::new(0, 4)].iter()), Span::new(0, 159));
+        assert_eq!(window(&offsets, [Span::new(995, 5000)].iter()), Span::new(835, 1000));
+    }
+}

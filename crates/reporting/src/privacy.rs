@@ -1,0 +1,84 @@
+//! Which level of sensitivity everything has, and what left the machine.
+
+use clinsynth_contract::Sensitivity;
+use serde::Serialize;
+
+use crate::Report;
+use crate::numbers::{bytes, counted, thousands};
+
+/// The privacy section.
+#[derive(Debug, Serialize)]
+pub(crate) struct Privacy {
+    levels: Vec<Level>,
+    hosts: Vec<Host>,
+    verdict: String,
+    detail: String,
+    nothing_left: bool,
+}
+
+/// One step of the lattice with the datasets that stand on it.
+#[derive(Debug, Serialize)]
+struct Level {
+    name: &'static str,
+    meaning: &'static str,
+    datasets: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Host {
+    name: String,
+    requests: String,
+    failed: String,
+    bytes: String,
+    sensitivity: &'static str,
+}
+
+/// What a reader may do with a file of this level.
+pub(crate) const fn meaning(level: Sensitivity) -> &'static str {
+    match level {
+        Sensitivity::Public => "Published text. It may go anywhere.",
+        Sensitivity::Synthetic => "Written by a language model. It may be shared.",
+        Sensitivity::Aggregate => "Figures over restricted text that quote none of it.",
+        Sensitivity::Restricted => "Patient text or derived from it. It stays in the house.",
+    }
+}
+
+pub(crate) fn privacy(report: &Report) -> Privacy {
+    let egress = &report.egress;
+    let requests: u64 = egress.hosts.iter().map(|host| host.requests).sum();
+    let replayed =
+        (egress.replayed > 0).then(|| format!("{} came from recordings.", counted(egress.replayed, "completion")));
+    let highest = Sensitivity::highest(egress.hosts.iter().map(|host| host.sensitivity));
+    let sent = (requests > 0).then(|| {
+        format!(
+            "{} went to {}; the most sensitive was {highest}.",
+            counted(requests, "request"),
+            counted(egress.hosts.len() as u64, "host")
+        )
+    });
+    Privacy {
+        levels: Sensitivity::ALL.map(|level| datasets_on(report, level)).into(),
+        hosts: egress.hosts.iter().map(host).collect(),
+        verdict: if requests == 0 { "Nothing left this machine." } else { "Every request that left is on record." }
+            .to_owned(),
+        detail: [sent, replayed].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        nothing_left: requests == 0,
+    }
+}
+
+fn host(host: &crate::HostCount) -> Host {
+    Host {
+        name: host.host.clone(),
+        requests: thousands(host.requests),
+        failed: thousands(host.failed),
+        bytes: bytes(host.bytes),
+        sensitivity: host.sensitivity.name(),
+    }
+}
+
+fn datasets_on(report: &Report, level: Sensitivity) -> Level {
+    let outputs = report.steps.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)));
+    let named = outputs.filter(|(_, output)| output.sensitivity == level);
+    let datasets = named.map(|(step, output)| format!("{}.{}", step.id, output.name)).collect();
+    Level { name: level.name(), meaning: meaning(level), datasets }
+}

@@ -1,0 +1,169 @@
+use clinsynth_contract::{Entity, ErrorCase, Score, ScoredSpan, Sensitivity, Span};
+use clinsynth_reporting::{
+    Count, DataCount, DropCount, ErrorSample, OutputSummary, Report, Setting, StepSummary, render,
+};
+
+use crate::sample;
+
+/// A page without its style, which a snapshot would only repeat.
+fn body(page: &str) -> String {
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, body) = rest.split_once("</style>").unwrap();
+    let lines = head.lines().chain(body.lines()).map(str::trim_end).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn small() -> Report {
+    let score = |metric: &str, value| Score {
+        dataset: "dev".into(),
+        scheme: "strict".into(),
+        label: "micro avg".into(),
+        metric: metric.into(),
+        value,
+        low: Some(value - 0.05),
+        high: Some(value + 0.05),
+        level: Some(0.95),
+        support: 10,
+        predicted: 12,
+        correct: 8,
+        sensitivity: Sensitivity::Public,
+    };
+    let error = ErrorCase {
+        example: "1".into(),
+        text: "severe cystic fibrosis".into(),
+        kind: "boundary".into(),
+        gold: Some(Entity::new(Span::new(7, 22), "Disease")),
+        predicted: Some(ScoredSpan { start: 0, end: 22, label: "Disease".into(), score: 0.75 }),
+        sensitivity: Sensitivity::Public,
+    };
+    Report {
+        title: "Small".into(),
+        pipeline: "ner".into(),
+        created_by: "clinsynth 0.0.0".into(),
+        labels: vec!["Disease".into()],
+        settings: vec![Setting::new("Seed", "7")],
+        steps: vec![StepSummary {
+            id: "generate".into(),
+            uses: "generate".into(),
+            key: "0123456789abcdef".into(),
+            outputs: vec![OutputSummary {
+                name: "examples".into(),
+                rows: Some(1_200),
+                digest: "fedcba9876543210".into(),
+                ..OutputSummary::default()
+            }],
+            ..StepSummary::default()
+        }],
+        data: vec![DataCount {
+            name: "Sentences".into(),
+            rows: 1_200,
+            mentions: vec![Count::new("Disease", 900)],
+            ..DataCount::default()
+        }],
+        drops: vec![DropCount { stage: "curate".into(), reason: "duplicate".into(), count: 3, ..DropCount::default() }],
+        scores: vec![score("precision", 0.667), score("recall", 0.8), score("f1", 0.727)],
+        errors: vec![ErrorSample {
+            dataset: "dev".into(),
+            counts: vec![Count::new("boundary", 1)],
+            cases: vec![error],
+        }],
+        ..Report::default()
+    }
+}
+
+#[test]
+fn a_small_report() {
+    insta::assert_snapshot!(body(&render(&small()).unwrap()));
+}
+
+#[test]
+fn an_empty_report_is_a_page() {
+    let page = render(&Report::default()).unwrap();
+    assert!(page.contains("Nothing left this machine.") && page.ends_with("</html>\n"), "{page}");
+    for section in ["scores", "errors", "training", "data", "drops", "steps"] {
+        assert!(!page.contains(&format!("id=\"{section}\"")), "{section}");
+    }
+}
+
+#[test]
+fn nothing_is_loaded_from_elsewhere_and_nothing_runs() {
+    for report in [sample::report(), sample::live_report()] {
+        let page = render(&report).unwrap();
+        for forbidden in
+            ["http:", "https:", "//", "<script", "<link", "<img", "<iframe", "@import", "javascript:", " on"]
+        {
+            let found = page.split("<style>").last().unwrap().find(&format!("={forbidden}")).is_some();
+            assert!(!found, "{forbidden}");
+        }
+        assert!(
+            !page.contains("://") && !page.contains("<script") && !page.contains("<link") && !page.contains("@import")
+        );
+        assert!(page.contains("default-src &#x27;none&#x27;") || page.contains("default-src 'none'"));
+        assert!(page.len() < 1_000_000, "{} bytes", page.len());
+    }
+}
+
+#[test]
+fn the_same_report_has_the_same_bytes() {
+    assert_eq!(render(&sample::report()).unwrap(), render(&sample::report()).unwrap());
+}
+
+#[test]
+fn every_score_is_in_the_table() {
+    let report = sample::report();
+    let page = render(&report).unwrap();
+    for score in &report.scores {
+        let shown = |value: f64| format!("{:.1}", value * 100.0);
+        let cell = format!(
+            "<td class=\"number\">{}<small>{}–{}</small></td>",
+            shown(score.value),
+            shown(score.low.unwrap()),
+            shown(score.high.unwrap())
+        );
+        assert!(page.contains(&cell), "{score:?}");
+    }
+}
+
+/// Puts one hostile text wherever a report takes text.
+fn hostile(text: &str) -> Report {
+    let mut value = serde_json::to_value(sample::report()).unwrap();
+    replace(&mut value, text);
+    serde_json::from_value(value).unwrap()
+}
+
+fn replace(value: &mut serde_json::Value, text: &str) {
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| replace(item, text)),
+        serde_json::Value::Object(fields) => {
+            for (name, field) in fields {
+                if name != "sensitivity" {
+                    replace(field, text);
+                }
+            }
+        }
+        serde_json::Value::String(string) => *string = text.to_owned(),
+        _ => {}
+    }
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let plain = render(&hostile("x")).unwrap();
+    let tags = |page: &str| page.matches('<').count();
+    let attacks = [
+        "</style><script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "' onmouseover='alert(1)",
+        "{{ 7 * 7 }}{% include 'page.html' %}",
+        "</title></svg></table><h1>",
+    ];
+    for attack in attacks {
+        let page = render(&hostile(attack)).unwrap();
+        assert!(!page.contains(attack) || attack.starts_with("{{"), "{attack}");
+        assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("' onmouseover"), "{attack}");
+        assert!(!page.contains("49{%"), "{attack}");
+        // Marks cut the text differently with its length, which is the only markup that may differ.
+        let marks = |page: &str| page.matches("<mark").count() * 2;
+        assert_eq!(tags(&page) - marks(&page), tags(&plain) - marks(&plain), "{attack}");
+    }
+}
