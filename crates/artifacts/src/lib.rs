@@ -19,6 +19,9 @@
 //! This crate knows nothing about data, schedules or running a graph.
 
 mod build;
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod check;
 mod encoder;
 mod error;
 mod export;

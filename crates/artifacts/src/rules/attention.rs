@@ -96,3 +96,40 @@ fn product(tape: &mut Tape, inputs: [Value; 2], attributes: &[crate::onnx::Attri
 fn batch(operand: &str) -> crate::onnx::AttributeProto {
     int(&format!("transBatch{operand}"), 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Layer, constant, drawn, give};
+    use crate::tape::Weight;
+
+    /// Two sequences of three tokens, two heads of two; the second sequence's last token is padding.
+    fn check(dropped: bool) {
+        let emit = |tape: &mut Tape, weights: &[Weight], _, upstream: Value| {
+            let bias = constant(tape, &[2, 1, 1, 3], &[0.0, 0.0, 0.0, 0.0, 0.0, -10_000.0]);
+            let mask: Vec<f32> = (0..36).map(|place| if place % 5 == 1 { 0.0 } else { 1.25 }).collect();
+            let mask = dropped.then(|| tape.graph.weight("mask", &[2, 2, 3, 3], bytes(&mask)));
+            let heads = Heads { count: 2, size: 2 };
+            let (y, layer) = Attention::forward(tape, heads, weights[0].value, bias, mask);
+            let qkv = layer.backward(tape, upstream);
+            give(tape, weights[0], qkv);
+            y
+        };
+        let tensors = vec![drawn("qkv", &[6, 12], 0.0)];
+        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[6, 4], emit }.check();
+    }
+
+    fn bytes(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn gradients_with_padding() {
+        check(false);
+    }
+
+    #[test]
+    fn gradients_with_padding_and_dropout() {
+        check(true);
+    }
+}

@@ -55,3 +55,25 @@ impl CrossEntropy {
         graph.op("Div", &[difference, self.divisor], &[])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Layer, drawn, give};
+    use crate::tape::Weight;
+
+    /// Six tokens of which those with a negative label do not count.
+    #[test]
+    fn gradients_of_the_mean() {
+        let emit = |tape: &mut Tape, weights: &[Weight], _, _| {
+            let labels = tape.graph.integers(&[2, -100, 0, 0, -1, 1]);
+            let labels = tape.graph.reshape(labels, &[3, 2]);
+            let (loss, layer) = CrossEntropy::forward(tape, weights[0].value, labels, 3);
+            let logits = layer.backward(tape);
+            give(tape, weights[0], logits);
+            loss.mean
+        };
+        let tensors = vec![drawn("logits", &[6, 3], 0.0)];
+        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[], emit }.check();
+    }
+}

@@ -22,3 +22,32 @@ impl Dropout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Layer, constant, drawn, give};
+    use crate::tape::Weight;
+
+    #[test]
+    fn gradients() {
+        let masked = |tape: &mut Tape, weights: &[Weight], _, upstream| {
+            let mask = constant(tape, &[2, 3], &[0.0, 1.25, 1.25, 1.25, 0.0, 1.25]);
+            let (y, layer) = Dropout::forward(tape, Some(mask), weights[0].value);
+            let x = layer.backward(tape, upstream);
+            give(tape, weights[0], x);
+            y
+        };
+        let tensors = vec![drawn("x", &[2, 3], 0.0)];
+        Layer { input_ids: &[&[0, 0]], tensors, output: &[2, 3], emit: masked }.check();
+    }
+
+    #[test]
+    fn leaves_no_operator_without_a_mask() {
+        let mut graph = crate::graph::Graph::new("none");
+        let input = graph.number(2.0);
+        let mut tape = Tape::new(graph, input);
+        let (output, layer) = Dropout::forward(&mut tape, None, input);
+        assert_eq!([output, layer.backward(&mut tape, input)], [input, input]);
+    }
+}

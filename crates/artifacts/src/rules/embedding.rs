@@ -83,3 +83,23 @@ fn pad_rows(graph: &mut Graph, rows: Value, table: Value) -> Value {
     let pads = graph.op("Concat", &[none, missing], &[int("axis", 0)]);
     graph.op("Pad", &[rows, pads], &[])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Layer, drawn};
+
+    /// A word three times, one twice, some never; fewer positions used than there are, and one token type of two.
+    #[test]
+    fn gradients_of_repeated_words() {
+        let tensors =
+            vec![drawn("words", &[5, 3], 0.0), drawn("positions", &[4, 3], 0.0), drawn("types", &[2, 3], 0.0)];
+        let emit = |tape: &mut Tape, weights: &[Weight], input_ids, upstream| {
+            let tables = Tables { words: weights[0], positions: weights[1], types: weights[2] };
+            let (y, layer) = Embedding::forward(tape, tables, input_ids, 3);
+            layer.backward(tape, upstream);
+            y
+        };
+        Layer { input_ids: &[&[3, 1], &[1, 3], &[4, 3]], tensors, output: &[6, 3], emit }.check();
+    }
+}

@@ -41,3 +41,28 @@ impl Gelu {
         graph.mul(gradient, slope)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Layer, drawn, give};
+    use crate::graph::Value;
+    use crate::tape::Weight;
+
+    #[test]
+    fn gradients() {
+        let emit = |tape: &mut Tape, weights: &[Weight], _, upstream: Value| {
+            let (y, layer) = Gelu::forward(tape, weights[0].value);
+            let x = layer.backward(tape, upstream);
+            give(tape, weights[0], x);
+            y
+        };
+        Layer { input_ids: &[&[0]], tensors: vec![drawn("z", &[8, 4], 0.0)], output: &[8, 4], emit }.check();
+    }
+
+    #[test]
+    fn the_constant_is_the_logarithm_it_says() {
+        let exact = std::f64::consts::FRAC_2_SQRT_PI.ln();
+        assert!((f64::from(Gelu::LOG_SLOPE) - exact).abs() < 1e-8, "{exact}");
+    }
+}

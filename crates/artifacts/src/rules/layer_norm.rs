@@ -68,3 +68,27 @@ impl LayerNorm {
         input
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Layer, drawn, give};
+
+    /// Inputs around `centre`: the rule never forms the normalised input, so a mean far from 0 is its hard case.
+    fn check(centre: f32) {
+        let tensors = vec![drawn("scale", &[5], 1.0), drawn("bias", &[5], 0.0), drawn("x", &[6, 5], centre)];
+        let emit = |tape: &mut Tape, weights: &[Weight], _, upstream| {
+            let (y, layer) = LayerNorm::forward(tape, weights[0], weights[1], weights[2].value, 5, 0.1);
+            let x = layer.backward(tape, upstream);
+            give(tape, weights[2], x);
+            y
+        };
+        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[6, 5], emit }.check();
+    }
+
+    #[test]
+    fn gradients_at_means_near_and_far() {
+        check(0.0);
+        check(-8.0);
+    }
+}

@@ -55,3 +55,27 @@ impl Linear {
         tape.graph.op("Gemm", &inputs, &[alpha])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Layer, drawn, give};
+
+    #[test]
+    fn gradients_with_factors_and_a_carried_gradient() {
+        let tensors = vec![drawn("w", &[3, 4], 0.0), drawn("b", &[3], 0.0), drawn("x", &[6, 4], 0.0)];
+        // The residual around the layer feeds the output too, here by its first three features.
+        let emit = |tape: &mut Tape, weights: &[Weight], _, upstream: Value| {
+            let factors = Factors { product: 0.7, bias: -1.5 };
+            let (y, layer) = Linear::forward(tape, weights[0], weights[1], weights[2].value, factors);
+            let [from, to, axis] = [0, 3, 1].map(|number| tape.graph.integers(&[number]));
+            let residual = tape.graph.op("Slice", &[weights[2].value, from, to, axis], &[]);
+            let pads = tape.graph.integers(&[0, 0, 0, 1]);
+            let carried = tape.graph.op("Pad", &[upstream, pads], &[]);
+            let x = layer.backward(tape, upstream, Some(carried));
+            give(tape, weights[2], x);
+            tape.graph.add(y, residual)
+        };
+        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[6, 3], emit }.check();
+    }
+}

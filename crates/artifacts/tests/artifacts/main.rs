@@ -1,0 +1,11 @@
+//! Artifact folders as a whole: their files, their numbers against PyTorch's, and the exported model.
+//!
+//! Everything runs on the stock ONNX Runtime that `ORT_DYLIB_PATH` names, on an encoder small enough to be drawn.
+#![allow(clippy::unwrap_used)]
+
+mod export;
+mod folder;
+mod parity;
+mod peers;
+mod reference;
+mod session;

@@ -1,0 +1,150 @@
+//! The graphs' numbers against PyTorch's.
+
+use std::collections::BTreeMap;
+
+use clinsynth_contract::{AdamW, Manifest, Parameter};
+use clinsynth_runtime::ort::memory::{Allocator, MemoryInfo};
+use clinsynth_runtime::ort::session::IoBinding;
+use clinsynth_runtime::ort::value::Tensor;
+
+use crate::reference::{Batch, Gradients, Recorded, Tiny, drawn_weights, parameter_values, recorded};
+use crate::session::{assert_close, batch_feeds, mask_feeds, open, parameter_feeds, run};
+
+/// Relative, of a whole tensor; float32 leaves about 3e-6.
+const GRADIENT_TOLERANCE: f64 = 2e-5;
+/// Losses are between 0.8 and 1.9.
+const LOSS_TOLERANCE: f32 = 5e-6;
+
+fn check_gradients(dropout: bool, choose: fn(&Recorded) -> &Gradients) {
+    let recorded = recorded();
+    let expected = choose(&recorded);
+    let tiny = Tiny::build(dropout);
+    let batch = Batch::drawn(0, &recorded);
+    let mut feeds = batch_feeds(&batch);
+    feeds.extend(mask_feeds(&tiny.manifest, &batch));
+    feeds.extend(parameter_feeds(&tiny.manifest, &drawn_weights(&tiny.manifest.parameters)));
+    let found = run(&mut open(&tiny.artifacts().join(Manifest::GRADIENT_MODEL)), feeds);
+
+    let labelled = batch.labels.iter().filter(|&&label| label >= 0).count();
+    assert!(labelled < batch.labels.len());
+    assert_eq!(found["labelled"], [labelled as f32]);
+    assert!((found["loss"][0] - expected.loss).abs() < LOSS_TOLERANCE, "{:?}", found["loss"]);
+    assert_close(&found["gradient_norm"], &[expected.norm], GRADIENT_TOLERANCE, "norm");
+    for parameter in &tiny.manifest.parameters {
+        let gradient = &found[&format!("{}.grad", parameter.name)];
+        for (part, slice) in split(parameter, gradient) {
+            let expected = &expected.gradients[part];
+            if part.ends_with("self.key.bias") {
+                // Its true gradient is 0, softmax being invariant: rounding is all there is to compare.
+                assert!(slice.iter().chain(expected).all(|value| value.abs() < 1e-6), "{part}");
+            } else {
+                assert_close(slice, expected, GRADIENT_TOLERANCE, part);
+            }
+        }
+    }
+}
+
+/// A graph's tensor by stored part.
+fn split<'p>(parameter: &'p Parameter, values: &'p [f32]) -> impl Iterator<Item = (&'p str, &'p [f32])> {
+    let mut rest = values;
+    parameter.stored.iter().map(move |part| {
+        let (slice, left) = rest.split_at(part.shape.iter().product());
+        rest = left;
+        (part.name.as_str(), slice)
+    })
+}
+
+#[test]
+fn gradients_equal_pytorch() {
+    check_gradients(false, |recorded| &recorded.plain);
+}
+
+#[test]
+fn gradients_with_dropout_equal_pytorch() {
+    check_gradients(true, |recorded| &recorded.dropped);
+}
+
+#[test]
+fn evaluation_equals_pytorch() {
+    let recorded = recorded();
+    let tiny = Tiny::build(true);
+    let batch = Batch::drawn(0, &recorded);
+    let mut feeds = batch_feeds(&batch);
+    feeds.extend(parameter_feeds(&tiny.manifest, &drawn_weights(&tiny.manifest.parameters)));
+    let found = run(&mut open(&tiny.artifacts().join(Manifest::EVAL_MODEL)), feeds);
+    assert!((found["loss"][0] - recorded.plain.loss).abs() < LOSS_TOLERANCE);
+    let logits: Vec<[f32; 3]> = recorded.plain.logits.as_chunks().0.to_vec();
+    assert_close(&found["logits"], batch.sequence_major(&logits).as_flattened(), 2e-6, "logits");
+}
+
+#[test]
+fn a_batch_without_labels_has_no_loss_and_no_gradient() {
+    let recorded = recorded();
+    let tiny = Tiny::build(false);
+    let mut batch = Batch::drawn(0, &recorded);
+    batch.labels.fill(-100);
+    let mut feeds = batch_feeds(&batch);
+    feeds.extend(parameter_feeds(&tiny.manifest, &drawn_weights(&tiny.manifest.parameters)));
+    let found = run(&mut open(&tiny.artifacts().join(Manifest::GRADIENT_MODEL)), feeds);
+    let nothing: Vec<_> = found.iter().filter(|(_, values)| values.iter().any(|&value| value != 0.0)).collect();
+    assert!(nothing.is_empty(), "{nothing:?}");
+}
+
+/// A parameter or moment that lives in one buffer, read and written by each step.
+struct Slot {
+    tensor: Tensor<f32>,
+}
+
+impl Slot {
+    fn bind(name: &str, shape: &[usize], values: &[f32], binding: &mut IoBinding) -> Self {
+        let mut tensor = Tensor::new(&Allocator::default(), shape.to_vec()).unwrap();
+        tensor.extract_tensor_mut().1.copy_from_slice(values);
+        binding.bind_input(name, &tensor).unwrap();
+        binding.bind_output(format!("{name}.next"), &mut tensor).unwrap();
+        Self { tensor }
+    }
+}
+
+/// Twenty steps in place: clipping acts in some of them, batches are padded, the rate climbs and falls.
+#[test]
+fn a_training_run_in_place_equals_pytorch() {
+    let recorded = recorded();
+    let tiny = Tiny::build(false);
+    let weights = drawn_weights(&tiny.manifest.parameters);
+    let session = &mut open(&tiny.artifacts().join(Manifest::TRAINING_MODEL));
+    let mut binding = session.create_binding().unwrap();
+    let mut slots = BTreeMap::new();
+    let mut moments = Vec::new();
+    for parameter in &tiny.manifest.parameters {
+        let (name, shape) = (&parameter.name, &parameter.shape);
+        let zeros = vec![0.0; shape.iter().product()];
+        moments.extend(["m", "v"].map(|m| Slot::bind(&format!("{name}.{m}"), shape, &zeros, &mut binding)));
+        let slot = Slot::bind(name, shape, &parameter_values(parameter, &weights), &mut binding);
+        slots.insert(name.clone(), slot);
+    }
+    for output in ["loss", "gradient_norm"] {
+        binding.bind_output_to_device(output, &MemoryInfo::default()).unwrap();
+    }
+
+    let adamw = AdamW { weight_decay: 0.1, ..AdamW::default() };
+    for (index, &rate) in recorded.run.rates.iter().enumerate() {
+        let batch = Batch::drawn(index as u64 % 3, &recorded);
+        let scalars = tiny.manifest.scalars.iter().zip(adamw.scalars(index as u64 + 1, rate).values());
+        let scalars = scalars.map(|(name, value)| crate::session::floats(name, &[], vec![value]));
+        let feeds: Vec<_> = batch_feeds(&batch).into_iter().chain(scalars).collect();
+        for (name, value) in &feeds {
+            binding.bind_input(name.clone(), &**value).unwrap();
+        }
+        let outputs = session.run_binding(&binding).unwrap();
+        let scalar = |name: &str| outputs[name].try_extract_tensor::<f32>().unwrap().1[0];
+        let (loss, norm) = (scalar("loss"), scalar("gradient_norm"));
+        assert!((loss - recorded.run.losses[index]).abs() < 2.0 * LOSS_TOLERANCE, "step {index}: {loss}");
+        assert_close(&[norm], &[recorded.run.norms[index]], 5e-5, &format!("norm of step {index}"));
+    }
+    for parameter in &tiny.manifest.parameters {
+        let values = slots[&parameter.name].tensor.extract_tensor().1;
+        for (part, slice) in split(parameter, values).filter(|(part, _)| !part.ends_with("self.key.bias")) {
+            assert_close(slice, &recorded.run.parameters[part], 1e-4, part);
+        }
+    }
+}
