@@ -87,7 +87,7 @@ fn length_finding(text: &str, settings: &CurationSettings) -> Option<Finding> {
 fn count<'a>(rows: impl Iterator<Item = &'a Quarantined>) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     for row in rows {
-        if let Some(reason) = Reason::ALL.into_iter().find(|reason| reason.code() == row.reason) {
+        if let Some(reason) = Reason::ALL.iter().find(|reason| reason.code() == row.reason) {
             *counts.entry(reason.code()).or_default() += 1;
         }
     }

@@ -95,15 +95,22 @@ fn bucket_keys(shingles: &[u64]) -> [u64; BANDS] {
 
 /// The least image of the set under each of the permutations `x -> x * odd` of 64-bit integers.
 fn signature(shingles: &[u64]) -> [u64; BANDS * ROWS] {
-    let mut least = [u64::MAX; BANDS * ROWS];
-    for (row, least) in least.iter_mut().enumerate() {
-        let factor = xxh3_64_with_seed(b"clinsynth minhash", row as u64) | 1;
-        for shingle in shingles {
-            *least = (*least).min(shingle.wrapping_mul(factor));
-        }
-    }
-    least
+    FACTORS.map(|factor| shingles.iter().map(|shingle| shingle.wrapping_mul(factor)).min().unwrap_or(u64::MAX))
 }
+
+/// Odd factors without structure: outputs of splitmix64 (Steele, Lea and Flood 2014).
+const FACTORS: [u64; BANDS * ROWS] = {
+    let mut factors = [0; BANDS * ROWS];
+    let mut row = 0;
+    while row < factors.len() {
+        let mut z = (row as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        factors[row] = (z ^ (z >> 31)) | 1;
+        row += 1;
+    }
+    factors
+};
 
 #[cfg(test)]
 mod tests {

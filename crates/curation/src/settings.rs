@@ -75,16 +75,23 @@ pub struct MentionSettings {
     /// Fewest times the string is labelled in the data set; at least 1.
     pub min_count: u32,
     /// Smallest share of its occurrences that are labelled; above 0, at most 1.
+    ///
+    /// The default, half, is the most useful where it matters: with a tenth of the recorded mentions taken away it finds
+    /// 40 % of them and is right in 79 % of its flags; 0.8 is hardly more often right and finds half as many.
     pub min_share: f64,
 }
 
 impl Default for MentionSettings {
     fn default() -> Self {
-        Self { policy: MentionPolicy::Keep, min_count: 3, min_share: 0.8 }
+        Self { policy: MentionPolicy::Keep, min_count: 3, min_share: 0.5 }
     }
 }
 
-/// What happens to an example that leaves a string unlabelled which is labelled nearly everywhere else.
+/// What happens to an example that leaves a string unlabelled which is mostly labelled elsewhere.
+///
+/// `Keep` is the default because context decides: in the recordings, written with care, each of the 26 flags is a string
+/// that is no mention where it stands (`lactate dehydrogenase`, `diabetes educator`, `89% RA`). The other two
+/// policies pay off when the model that wrote the labels forgets more of them than that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MentionPolicy {
