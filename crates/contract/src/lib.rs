@@ -18,6 +18,7 @@ mod cell;
 mod digest;
 mod error;
 mod provenance;
+mod reasons;
 mod sensitivity;
 mod span;
 mod table;

@@ -1,0 +1,115 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Language models write labelled clinical text, a small local model learns from it, and no patient text leaves the house.
+#[derive(Debug, Parser)]
+#[command(name = "clinsynth", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// More log lines on standard error; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a step failed; 2 bad usage or a bad file; 3 partial success (--keep-going); \
+4 environment (library, encoder, endpoint, disk); 130 interrupted, the same command goes on.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a pipeline; what is done already is taken from the store
+    Run(Run),
+    /// Show what a run would do, and why, without doing it
+    Plan(Plan),
+    /// Run one step of a pipeline against the store, for any batch scheduler
+    Step(Step),
+    /// Print schema, counts and sample rows of a dataset
+    Show(Show),
+    /// Check library, encoder and Python, and say what is missing
+    Doctor,
+    /// Bring the ONNX Runtime library and the default encoder into the user cache, and print where they are
+    Setup,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Which pipeline, how it is changed, and where its results live.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Source {
+    /// The pipeline file
+    pub(crate) pipeline: PathBuf,
+    /// Set a parameter of the pipeline; a YAML value
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Who answers prompts: `replay`, or an endpoint of the pipeline file (short for --set provider=NAME)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// The folder that holds results
+    #[arg(long, value_name = "DIR", env = "CLINSYNTH_STORE", default_value = ".clinsynth")]
+    pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Run these steps again although their output is there
+    #[arg(long, value_name = "STEP")]
+    pub(crate) force: Vec<String>,
+    /// Run only these steps and what they need
+    #[arg(long, value_name = "STEP")]
+    pub(crate) only: Vec<String>,
+    /// After a failure go on with what does not need the failed step
+    #[arg(short, long)]
+    pub(crate) keep_going: bool,
+    /// Print events as JSON lines instead of the terminal view
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Plan only these steps and what they need
+    #[arg(long, value_name = "STEP")]
+    pub(crate) only: Vec<String>,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Step {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The step, such as `train` or `train@seed=0`
+    pub(crate) step: String,
+    /// Run it again although its output is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print events as JSON lines, and stop when standard input closes (this is how `run` starts steps)
+    #[arg(long)]
+    pub(crate) events: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// A dataset: a Parquet file, or STEP.OUTPUT of the store (such as `curate.examples`)
+    pub(crate) dataset: String,
+    /// Sample rows to print
+    #[arg(short = 'n', long, default_value_t = 5)]
+    pub(crate) rows: usize,
+    /// Print everything as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The folder that holds results
+    #[arg(long, value_name = "DIR", env = "CLINSYNTH_STORE", default_value = ".clinsynth")]
+    pub(crate) store: PathBuf,
+}

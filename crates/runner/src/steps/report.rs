@@ -1,0 +1,234 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use clinsynth_contract::{
+    Completion, EgressRecord, Entity, ErrorCase, Example, HistoryPoint, Quarantined, Score, Sensitivity,
+};
+use clinsynth_dag::{ReportOptions, StepKind};
+use clinsynth_reporting::{
+    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepSummary,
+    TrainingRun, render,
+};
+use clinsynth_store::Dataset;
+
+use crate::RunnerError;
+use crate::action::Action;
+use crate::execute::{Context, Input, Made};
+use crate::layout::write_atomically;
+use crate::objects::Staged;
+use crate::steps::reasons::meaning;
+
+/// Texts quoted for each reason that something was set aside.
+const QUOTED_DROPS: usize = 3;
+
+/// One HTML file about all that the step needs.
+pub(crate) fn report(context: &mut Context<'_>, options: &ReportOptions) -> Result<Made, RunnerError> {
+    let title = if options.title.is_empty() { context.plan.name.clone() } else { options.title.clone() };
+    let (drops, flags) = set_aside(context)?;
+    let report = Report {
+        title,
+        pipeline: context.plan.name.clone(),
+        created_by: concat!("clinsynth ", env!("CARGO_PKG_VERSION")).to_owned(),
+        labels: context.plan.labels.clone(),
+        settings: settings(context)?,
+        steps: steps(context),
+        data: data(context)?,
+        drops,
+        flags,
+        history: history(context)?,
+        scores: context.rows::<Score>("scores")?,
+        errors: errors(context, options.error_examples as usize)?,
+        egress: egress(context)?,
+        sensitivity: context.sensitivity("report.html"),
+    };
+    let path = context.out.join("report.html");
+    write_atomically(&path, render(&report)?.as_bytes())?;
+    Ok(Made { outputs: vec![Staged::plain("report.html", path, report.sensitivity)], ..Made::default() })
+}
+
+/// The distinct steps behind the inputs, in the order of the plan.
+fn actions<'c>(context: &'c Context<'_>) -> Vec<(&'c str, &'c Action)> {
+    let mut seen = BTreeSet::new();
+    let mut found: Vec<(&str, &Action)> = Vec::new();
+    for input in &context.inputs {
+        if seen.insert(input.binding.from.as_str()) {
+            found.push((&input.binding.from, &input.action));
+        }
+    }
+    let place = |id: &str| context.plan.steps.iter().position(|step| step.id == id);
+    found.sort_by_key(|(id, _)| place(id));
+    found
+}
+
+fn steps(context: &Context<'_>) -> Vec<StepSummary> {
+    let summary = |(id, action): (&str, &Action)| {
+        let planned = context.plan.step(id);
+        StepSummary {
+            id: id.to_owned(),
+            uses: planned.map_or_else(String::new, |step| step.kind.name().to_owned()),
+            key: action.key.to_string(),
+            needs: planned.map(|step| step.needs.clone()).unwrap_or_default(),
+            outputs: action
+                .outputs
+                .iter()
+                .map(|output| OutputSummary {
+                    name: output.name.clone(),
+                    table: output.table.clone(),
+                    rows: output.rows,
+                    digest: output.digest.to_string(),
+                    sensitivity: output.sensitivity,
+                })
+                .collect(),
+            sensitivity: Sensitivity::highest(action.outputs.iter().map(|output| output.sensitivity)),
+        }
+    };
+    actions(context).into_iter().map(summary).collect()
+}
+
+fn settings(context: &Context<'_>) -> Result<Vec<Setting>, RunnerError> {
+    let mut settings = Vec::new();
+    let models = distinct(context.rows::<Completion>("completions")?.into_iter().map(|completion| completion.model));
+    if !models.is_empty() {
+        settings.push(Setting::new("Text written by", models));
+    }
+    for (id, action) in actions(context) {
+        let Some(StepKind::Train(options)) = context.plan.step(id).map(|step| &step.kind) else { continue };
+        settings.push(Setting::new("Encoder", options.encoder.clone()));
+        settings.push(Setting::new(
+            "Recipe",
+            format!(
+                "{} epochs, batch {}, learning rate {}, dropout {}, seed {}",
+                options.epochs,
+                options.batch_size,
+                options.learning_rate,
+                if options.dropout { "on" } else { "off" },
+                options.seed
+            ),
+        ));
+        for (name, value) in &action.facts {
+            settings.push(Setting::new(format!("{id}: {name}"), value.to_string()));
+        }
+    }
+    for (name, value) in &context.plan.params {
+        if !value.is_null() {
+            settings.push(Setting::new(format!("Parameter {name}"), value.to_string().trim_matches('"').to_owned()));
+        }
+    }
+    Ok(settings)
+}
+
+fn distinct(values: impl Iterator<Item = String>) -> String {
+    values.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn data(context: &Context<'_>) -> Result<Vec<DataCount>, RunnerError> {
+    let mut counts = Vec::new();
+    for input in context.named("examples") {
+        let mut mentions: BTreeMap<String, u64> = BTreeMap::new();
+        let mut splits: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut rows = 0;
+        for table in Dataset::<Example>::open(&input.path)?.tables() {
+            for example in table?.rows() {
+                rows += 1;
+                for Entity { label, .. } in example.entities {
+                    *mentions.entry(label).or_default() += 1;
+                }
+                if let Some(split) = example.split {
+                    *splits.entry(split.name()).or_default() += 1;
+                }
+            }
+        }
+        counts.push(DataCount {
+            name: input.binding.from.clone(),
+            rows,
+            mentions: mentions.into_iter().map(|(name, count)| Count::new(name, count)).collect(),
+            splits: splits.into_iter().map(|(name, count)| Count::new(name, count)).collect(),
+            sensitivity: input.output.sensitivity,
+        });
+    }
+    Ok(counts)
+}
+
+/// Rows set aside and rows only flagged, by step and reason.
+fn set_aside(context: &Context<'_>) -> Result<(Vec<DropCount>, Vec<DropCount>), RunnerError> {
+    let mut drops = BTreeMap::new();
+    let mut flags = BTreeMap::new();
+    for input in context.named("quarantine") {
+        for row in Dataset::<Quarantined>::open(&input.path)?.read()? {
+            let counts = if meaning(&row.reason).is_warning { &mut flags } else { &mut drops };
+            count(counts, input, row);
+        }
+    }
+    Ok((drops.into_values().collect(), flags.into_values().collect()))
+}
+
+fn count(counts: &mut BTreeMap<(String, String), DropCount>, input: &Input, row: Quarantined) {
+    let key = (input.binding.from.clone(), row.reason.clone());
+    let entry = counts.entry(key).or_insert_with_key(|(stage, reason)| DropCount {
+        stage: stage.clone(),
+        reason: reason.clone(),
+        meaning: meaning(reason).words.to_owned(),
+        ..DropCount::default()
+    });
+    entry.count += 1;
+    if entry.examples.len() < QUOTED_DROPS {
+        entry.examples.push(if row.detail.is_empty() { row.text } else { format!("{} — {}", row.detail, row.text) });
+    }
+}
+
+fn history(context: &Context<'_>) -> Result<Vec<TrainingRun>, RunnerError> {
+    let mut runs = Vec::new();
+    for input in context.named("history") {
+        let points = Dataset::<HistoryPoint>::open(&input.path)?.read()?;
+        runs.push(TrainingRun { name: input.binding.from.clone(), points });
+    }
+    Ok(runs)
+}
+
+fn errors(context: &Context<'_>, quoted: usize) -> Result<Vec<ErrorSample>, RunnerError> {
+    let mut samples = Vec::new();
+    for input in context.named("errors") {
+        let cases = Dataset::<ErrorCase>::open(&input.path)?.read()?;
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for case in &cases {
+            *counts.entry(case.kind.clone()).or_default() += 1;
+        }
+        samples.push(ErrorSample {
+            dataset: dataset_of(context, input)?,
+            counts: counts.into_iter().map(|(name, count)| Count::new(name, count)).collect(),
+            cases: spread(cases, quoted),
+        });
+    }
+    Ok(samples)
+}
+
+/// The evaluation set's name, as its scores carry it.
+fn dataset_of(context: &Context<'_>, errors: &Input) -> Result<String, RunnerError> {
+    let scores = context.named("scores").find(|input| input.binding.from == errors.binding.from);
+    let Some(scores) = scores else { return Ok(errors.binding.from.clone()) };
+    let first = Dataset::<Score>::open(&scores.path)?.read()?.into_iter().next();
+    Ok(first.map_or_else(|| errors.binding.from.clone(), |score| score.dataset))
+}
+
+/// At most `quoted` cases, evenly taken from all, so that the quoted ones are not those of the first documents alone.
+fn spread(cases: Vec<ErrorCase>, quoted: usize) -> Vec<ErrorCase> {
+    let total = cases.len();
+    let kept = |index: usize| total <= quoted || index * quoted / total != (index + 1) * quoted / total;
+    cases.into_iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, case)| case).collect()
+}
+
+fn egress(context: &Context<'_>) -> Result<EgressSummary, RunnerError> {
+    let replayed = context.rows::<Completion>("completions")?.iter().filter(|row| row.endpoint == "replay").count();
+    let mut hosts: BTreeMap<String, HostCount> = BTreeMap::new();
+    for record in context.rows::<EgressRecord>("egress")? {
+        let host = hosts.entry(record.host.clone()).or_insert_with(|| HostCount {
+            host: record.host.clone(),
+            sensitivity: Sensitivity::Public,
+            ..HostCount::default()
+        });
+        host.requests += 1;
+        host.bytes += record.body_bytes;
+        host.failed += u64::from(!record.status.is_some_and(|status| (200..300).contains(&status)));
+        host.sensitivity = host.sensitivity.max(record.sensitivity);
+    }
+    Ok(EgressSummary { hosts: hosts.into_values().collect(), replayed: replayed as u64 })
+}
