@@ -81,7 +81,7 @@ pub(crate) fn drop_table(drops: &[DropCount], noun: &str) -> Option<DropTable> {
     let stage = |name: String| {
         let mut of_stage: Vec<_> = drops.iter().filter(|drop| drop.stage == name).collect();
         of_stage.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.reason.cmp(&other.reason)));
-        let total = counted(of_stage.iter().map(|drop| drop.count).sum(), noun);
+        let total = thousands(of_stage.iter().map(|drop| drop.count).sum());
         let reasons = of_stage.iter().map(|drop| Reason {
             code: drop.reason.clone(),
             meaning: drop.meaning.clone(),

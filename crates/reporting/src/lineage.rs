@@ -11,7 +11,7 @@ use crate::numbers::thousands;
 const NODE_HEIGHT: f64 = 50.0;
 /// Free space below a step and around an edge that passes by.
 const GAP: f64 = 18.0;
-const LAYER_GAP: f64 = 56.0;
+const LAYER_GAP: f64 = 46.0;
 /// Mean width of a character of the 13-pixel semi-bold face, with some air for wide ones.
 const CHARACTER: f64 = 7.6;
 const LONGEST_NAME: usize = 22;

@@ -4,7 +4,7 @@ use clinsynth_contract::Score;
 use serde::Serialize;
 
 use crate::axis::{Axis, Tick};
-use crate::numbers::{percent, thousands};
+use crate::numbers::{percent, share, thousands};
 
 /// Metrics in the order of their columns; others follow as they come.
 const METRICS: [(&str, &str); 3] = [("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")];
@@ -21,6 +21,7 @@ pub(crate) struct Headline {
     interval: Option<Interval>,
     precision: Option<String>,
     recall: Option<String>,
+    relaxed: Option<String>,
     support: String,
     at: String,
 }
@@ -33,6 +34,7 @@ pub(crate) struct Interval {
     level: Option<String>,
     low_at: String,
     high_at: String,
+    width: String,
 }
 
 /// All scores of one evaluation set.
@@ -96,6 +98,9 @@ pub(crate) fn headlines(scores: &[Score]) -> Vec<Headline> {
             of_set.find(|score| score.label == MICRO && score.scheme != "relaxed")
         };
         let score = overall("f1").or_else(|| scores.iter().find(|score| score.dataset == **dataset))?;
+        let relaxed = scores.iter().find(|other| {
+            other.scheme == "relaxed" && other.dataset == score.dataset && other.label == MICRO && other.metric == "f1"
+        });
         Some(Headline {
             dataset: score.dataset.clone(),
             anchor: anchor(index),
@@ -104,6 +109,7 @@ pub(crate) fn headlines(scores: &[Score]) -> Vec<Headline> {
             interval: interval(score, &axis),
             precision: overall("precision").map(|score| percent(score.value)),
             recall: overall("recall").map(|score| percent(score.value)),
+            relaxed: relaxed.map(|score| percent(score.value)),
             support: thousands(score.support),
             at: axis.across(score.value),
         })
@@ -195,6 +201,7 @@ fn interval(score: &Score, axis: &Axis) -> Option<Interval> {
         level: score.level.map(level),
         low_at: axis.across(low),
         high_at: axis.across(high),
+        width: share(axis.fraction(high) - axis.fraction(low), 1.0),
     })
 }
 

@@ -67,7 +67,7 @@ struct Evaluated {
 /// The section, unless no run has a point.
 pub(crate) fn training(runs: &[TrainingRun]) -> Option<Training> {
     let last = runs.iter().flat_map(|run| &run.points).map(|point| point.step).max()?;
-    let steps = Axis::covering(0.0, last as f64, 5).ended_at(0.0, last as f64);
+    let steps = Axis::covering(0.0, last as f64, 5).ended_at(last as f64);
     Some(Training {
         panels: [loss_panel(runs, &steps), f1_panel(runs, &steps)].into_iter().flatten().collect(),
         steps: steps.ticks_across(|step| thousands(step as u64)),
@@ -77,12 +77,15 @@ pub(crate) fn training(runs: &[TrainingRun]) -> Option<Training> {
 
 fn loss_panel(runs: &[TrainingRun], steps: &Axis) -> Option<Panel> {
     let losses = |point: &HistoryPoint| [point.loss, point.dev_loss];
-    let highest = runs.iter().flat_map(|run| &run.points).flat_map(losses).flatten().fold(0.0, f64::max);
-    if highest <= 0.0 {
-        return None;
-    }
-    let values = Axis::covering(0.0, highest, 4);
-    let mut panel = Panel::new("Loss", "cross-entropy for each word", values.ticks_up(|value| values.plain(value)));
+    let all = runs.iter().flat_map(|run| &run.points).flat_map(losses).flatten();
+    let all: Vec<f64> = all.filter(|loss| *loss > 0.0 && loss.is_finite()).collect();
+    let highest = all.iter().copied().reduce(f64::max)?;
+    // A logarithmic axis: on a linear one the first steps flatten all that follows. A loss far below the rest of its
+    // run (a batch of one easy sentence) is cut off rather than given half of the chart.
+    let lowest = all.iter().copied().reduce(f64::min)?.max(highest / 1000.0);
+    let values = Axis::logarithmic(lowest, highest);
+    let ticks = values.ticks_up(|value| values.plain(value));
+    let mut panel = Panel::new("Loss", "cross-entropy for each word, logarithmic", ticks);
     for (index, run) in runs.iter().enumerate() {
         let trained = places(run, steps, &values, |point| point.loss);
         let evaluated = places(run, steps, &values, |point| point.dev_loss);

@@ -1,5 +1,5 @@
 //! Tests of whole pages.
-#![allow(clippy::unwrap_used, clippy::pedantic)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod page;
 mod sample;

@@ -79,7 +79,7 @@ fn a_small_report() {
 #[test]
 fn an_empty_report_is_a_page() {
     let page = render(&Report::default()).unwrap();
-    assert!(page.contains("Nothing left this machine.") && page.ends_with("</html>\n"), "{page}");
+    assert!(page.contains("Nothing left this machine.") && page.ends_with("</html>"), "{page}");
     for section in ["scores", "errors", "training", "data", "drops", "steps"] {
         assert!(!page.contains(&format!("id=\"{section}\"")), "{section}");
     }
@@ -89,16 +89,12 @@ fn an_empty_report_is_a_page() {
 fn nothing_is_loaded_from_elsewhere_and_nothing_runs() {
     for report in [sample::report(), sample::live_report()] {
         let page = render(&report).unwrap();
+        assert!(page.contains("content=\"default-src 'none'; style-src 'unsafe-inline'\""));
         for forbidden in
-            ["http:", "https:", "//", "<script", "<link", "<img", "<iframe", "@import", "javascript:", " on"]
+            ["://", "\"//", "<script", "<link", "<img", "<iframe", "<object", "@import", "url(h", "javascript:"]
         {
-            let found = page.split("<style>").last().unwrap().find(&format!("={forbidden}")).is_some();
-            assert!(!found, "{forbidden}");
+            assert!(!page.contains(forbidden), "{forbidden}");
         }
-        assert!(
-            !page.contains("://") && !page.contains("<script") && !page.contains("<link") && !page.contains("@import")
-        );
-        assert!(page.contains("default-src &#x27;none&#x27;") || page.contains("default-src 'none'"));
         assert!(page.len() < 1_000_000, "{} bytes", page.len());
     }
 }

@@ -6,7 +6,7 @@ use clinsynth_reporting::{
     TrainingRun,
 };
 
-pub fn report() -> Report {
+pub(crate) fn report() -> Report {
     Report {
         title: "Diseases and chemicals from synthetic sentences".into(),
         pipeline: "ner".into(),
@@ -39,7 +39,7 @@ pub fn report() -> Report {
 }
 
 /// The same with a live endpoint and three seeds.
-pub fn live_report() -> Report {
+pub(crate) fn live_report() -> Report {
     let mut report = report();
     report.egress = EgressSummary {
         hosts: vec![
