@@ -18,8 +18,8 @@ pub struct Curated {
     pub kept: Vec<Example>,
     /// What was set aside, filter by filter; each example with the first reason found.
     pub quarantined: Vec<Quarantined>,
-    /// Remarks that cost no example (forgotten mentions, label conflicts, repairs); a repaired example may still fall to
-    /// a later filter.
+    /// Remarks that cost no example (forgotten mentions, label conflicts, repairs); a repaired example may still fall
+    /// to a later filter.
     pub flags: Vec<Quarantined>,
     /// Rows of `quarantined` and `flags` by reason code; a reason that did not occur has none.
     pub counts: BTreeMap<&'static str, u64>,

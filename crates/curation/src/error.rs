@@ -5,7 +5,7 @@ pub enum CurationError {
     /// A setting outside its range.
     #[error("curation setting `{name}` is `{value}`: it must be {expected}")]
     BadSetting {
-        /// The setting.
+        /// The setting, as pipelines spell it.
         name: &'static str,
         /// Its value.
         value: f64,

@@ -1,10 +1,7 @@
-use serde::{Deserialize, Serialize};
-
 use crate::CurationError;
 
 /// What is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CurationSettings {
     /// Fewest words of a text (runs of letters and digits; each character of a script without spaces).
     pub min_words: u32,
@@ -67,8 +64,7 @@ impl Default for CurationSettings {
 }
 
 /// When an unlabelled string counts as forgotten, and what follows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MentionSettings {
     /// What happens to an example with a forgotten mention.
     pub policy: MentionPolicy,
@@ -76,8 +72,8 @@ pub struct MentionSettings {
     pub min_count: u32,
     /// Smallest share of its occurrences that are labelled; above 0, at most 1.
     ///
-    /// The default, half, is the most useful where it matters: with a tenth of the recorded mentions taken away it finds
-    /// 40 % of them and is right in 79 % of its flags; 0.8 is hardly more often right and finds half as many.
+    /// The default, half, is the most useful where it matters: with a tenth of the recorded mentions taken away it
+    /// finds 40 % of them and is right in 79 % of its flags; 0.8 is hardly more often right and finds half as many.
     pub min_share: f64,
 }
 
@@ -89,11 +85,10 @@ impl Default for MentionSettings {
 
 /// What happens to an example that leaves a string unlabelled which is mostly labelled elsewhere.
 ///
-/// `Keep` is the default because context decides: in the recordings, written with care, each of the 26 flags is a string
-/// that is no mention where it stands (`lactate dehydrogenase`, `diabetes educator`, `89% RA`). The other two
+/// `Keep` is the default because context decides: in the recordings, written with care, each of the 26 flags is a
+/// string that is no mention where it stands (`lactate dehydrogenase`, `diabetes educator`, `89% RA`). The other two
 /// policies pay off when the model that wrote the labels forgets more of them than that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MentionPolicy {
     /// It stays as it is, with a flag.
     #[default]
@@ -105,8 +100,7 @@ pub enum MentionPolicy {
 }
 
 /// The split into train and dev.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SplitSettings {
     /// Share of the examples that go to dev, met to within half the largest topic; 0 to below 1.
     pub dev_fraction: f64,
@@ -130,8 +124,8 @@ impl CurationSettings {
             ("max-foreign-share", self.max_foreign_share, (0.0..=1.0).contains(&self.max_foreign_share), "0 to 1"),
             ("near-duplicate", self.near_duplicate, is_share(self.near_duplicate), share),
             ("contamination-words", f64::from(self.contamination_words), self.contamination_words >= 1, at_least),
-            ("mentions.min-count", f64::from(self.mentions.min_count), self.mentions.min_count >= 1, at_least),
-            ("mentions.min-share", self.mentions.min_share, is_share(self.mentions.min_share), share),
+            ("forgotten-min-count", f64::from(self.mentions.min_count), self.mentions.min_count >= 1, at_least),
+            ("forgotten-min-share", self.mentions.min_share, is_share(self.mentions.min_share), share),
         ];
         match rules.into_iter().find(|&(_, _, holds, _)| !holds) {
             Some((name, value, _, expected)) => Err(CurationError::BadSetting { name, value, expected }),
@@ -145,7 +139,7 @@ impl SplitSettings {
         if (0.0..1.0).contains(&self.dev_fraction) {
             return Ok(());
         }
-        let (name, value, expected) = ("split.dev-fraction", self.dev_fraction, "0 or more and below 1");
+        let (name, value, expected) = ("dev-fraction", self.dev_fraction, "0 or more and below 1");
         Err(CurationError::BadSetting { name, value, expected })
     }
 }

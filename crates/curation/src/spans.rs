@@ -11,9 +11,9 @@ const PLURAL: usize = 2;
 
 /// Repairs the mentions of an example where that is safe, and names the repairs.
 ///
-/// White space at the edges is taken off. A mention that lacks up to two letters at its end, as of a plural, is extended
-/// to the whole word. Anything else (empty, outside the text, inside a word, overlapping) is an error: the first one is
-/// returned, and the example is not worth its noise.
+/// White space at the edges is taken off. A mention that lacks up to two letters at its end, as of a plural, is
+/// extended to the whole word. Anything else (empty, outside the text, inside a word, overlapping) is an error: the
+/// first one is returned, and the example is not worth its noise.
 pub(crate) fn repair_mentions(example: &mut Example) -> Result<Vec<Finding>, Finding> {
     if example.entities.is_empty() {
         return Ok(Vec::new());

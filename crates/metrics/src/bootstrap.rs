@@ -1,12 +1,9 @@
 //! Percentile bootstrap over documents (Efron 1979).
 
-use serde::{Deserialize, Serialize};
-
 use crate::matching::Tally;
 
 /// How intervals are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bootstrap {
     /// Resamples of as many documents as there are; 0 for no intervals.
     pub samples: u32,

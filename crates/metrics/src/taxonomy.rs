@@ -14,7 +14,7 @@ type Pair = (Option<usize>, Option<usize>);
 /// Correct mentions (same span, same label) are set aside first. What remains is paired one to one: same span
 /// (`label`), then same label and overlapping (`boundary`), then overlapping (`both`); within each, the pair that
 /// shares most characters goes first, ties by position. Gold left over is `missed`, a prediction left over `spurious`.
-/// So each wrong mention is in exactly one row, and rows that hold a gold mention number support minus strictly correct.
+/// So each wrong mention is in exactly one row; rows that hold a gold mention number support minus strictly correct.
 pub(crate) fn error_cases(
     example: &Example,
     prediction: &Prediction,

@@ -111,10 +111,10 @@ fn settings_outside_their_range_are_refused() {
     );
     check(
         |settings| settings.split.dev_fraction = 1.0,
-        "curation setting `split.dev-fraction` is `1`: it must be 0 or more and below 1",
+        "curation setting `dev-fraction` is `1`: it must be 0 or more and below 1",
     );
     check(
         |settings| settings.mentions.min_share = f64::NAN,
-        "curation setting `mentions.min-share` is `NaN`: it must be above 0 and at most 1",
+        "curation setting `forgotten-min-share` is `NaN`: it must be above 0 and at most 1",
     );
 }

@@ -51,7 +51,10 @@ proptest! {
         prop_assert_eq!(all, ids(&examples));
         prop_assert!(kept.is_sorted_by_key(|id| id.parse::<usize>().unwrap()), "order stays");
         let rows = curated.quarantined.iter().chain(&curated.flags);
-        prop_assert!(rows.clone().all(|row| row.stage == STAGE && examples[row.id.parse::<usize>().unwrap()].text == row.text));
+        for row in rows.clone() {
+            prop_assert_eq!(row.stage.as_str(), STAGE);
+            prop_assert_eq!(&row.text, &examples[row.id.parse::<usize>().unwrap()].text);
+        }
         prop_assert_eq!(curated.counts.values().sum::<u64>(), rows.count() as u64);
     }
 
