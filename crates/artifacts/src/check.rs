@@ -24,7 +24,8 @@ const TOLERANCE: f64 = 2e-3;
 pub(crate) struct Named {
     name: &'static str,
     shape: Vec<usize>,
-    values: Vec<f32>,
+    /// Its elements, row-major.
+    pub(crate) values: Vec<f32>,
 }
 
 /// Draws around `centre` with deviation 1.
@@ -39,11 +40,11 @@ pub(crate) fn drawn(name: &'static str, shape: &[usize], centre: f32) -> Named {
 /// A layer under test.
 pub(crate) struct Layer<F> {
     /// Tokens, sequence by sequence position: `[S][B]`.
-    pub(crate) input_ids: &'static [&'static [i64]],
+    pub(crate) input_ids: Vec<Vec<i64>>,
     /// What it is differentiated by.
     pub(crate) tensors: Vec<Named>,
     /// Shape of its output.
-    pub(crate) output: &'static [usize],
+    pub(crate) output: Vec<usize>,
     /// Emits both passes, given the input ids and the output's gradient; gives each tensor its gradient; returns the
     /// output.
     pub(crate) emit: F,
@@ -63,20 +64,59 @@ pub(crate) fn give(tape: &mut Tape, weight: Weight, gradient: Value) {
 impl<F: FnOnce(&mut Tape, &[Weight], Value, Value) -> Value> Layer<F> {
     /// Asserts that the rule's gradients are those of the objective `Σ output · upstream`, for drawn `upstream`.
     pub(crate) fn check(self) {
+        let mut prepared = self.prepare(1);
+        let analytic = prepared.gradients();
+        let numeric = prepared.differences();
+        compare(&prepared.tensors, &analytic, &numeric);
+    }
+
+    /// The layer on a session of so many threads.
+    pub(crate) fn prepare(self, threads: usize) -> Prepared {
         let Self { input_ids, tensors, output: shape, emit } = self;
         let upstream = if shape.is_empty() {
             Named { name: "upstream", shape: Vec::new(), values: vec![1.0] }
         } else {
-            drawn("upstream", shape, 0.0)
+            drawn("upstream", &shape, 0.0)
         };
-        let mut session = session(graph(&tensors, shape, emit));
-        let [analytic, numeric] = {
-            let found = run(&mut session, input_ids, &tensors, &upstream);
-            let gradients = tensors.iter().map(|tensor| found.tensor(&format!("{}.grad", tensor.name))).collect();
-            let numeric = differences(&mut session, input_ids, &tensors, &upstream);
-            [gradients, numeric]
-        };
-        compare(&tensors, &analytic, &numeric);
+        let session = session(graph(&tensors, &shape, emit), threads);
+        Prepared { session, input_ids, tensors, upstream }
+    }
+}
+
+/// A layer ready to run.
+pub(crate) struct Prepared {
+    session: Session,
+    input_ids: Vec<Vec<i64>>,
+    tensors: Vec<Named>,
+    /// The output's gradient.
+    pub(crate) upstream: Named,
+}
+
+impl Prepared {
+    /// Each tensor's gradient by the rule.
+    pub(crate) fn gradients(&mut self) -> Vec<Vec<f32>> {
+        let found = run(&mut self.session, &self.input_ids, &self.tensors, &self.upstream);
+        self.tensors.iter().map(|tensor| found.tensor(&format!("{}.grad", tensor.name))).collect()
+    }
+
+    fn differences(&mut self) -> Vec<Vec<f32>> {
+        let mut moved = self.tensors.clone();
+        let mut all = Vec::new();
+        for (place, tensor) in self.tensors.iter().enumerate() {
+            let mut slopes = Vec::new();
+            for (element, &middle) in tensor.values.iter().enumerate() {
+                let [above, below] = [middle + STEP, middle - STEP].map(|value| {
+                    moved[place].values[element] = value;
+                    let output = run(&mut self.session, &self.input_ids, &moved, &self.upstream).tensor("output");
+                    output.iter().zip(&self.upstream.values).map(|(&y, &u)| f64::from(y) * f64::from(u)).sum::<f64>()
+                });
+                moved[place].values[element] = middle;
+                let distance = f64::from(middle + STEP) - f64::from(middle - STEP);
+                slopes.push(((above - below) / distance) as f32);
+            }
+            all.push(slopes);
+        }
+        all
     }
 }
 
@@ -94,27 +134,6 @@ fn compare(tensors: &[Named], analytic: &[Vec<f32>], numeric: &[Vec<f32>]) {
             );
         }
     }
-}
-
-fn differences(session: &mut Session, input_ids: &[&[i64]], tensors: &[Named], upstream: &Named) -> Vec<Vec<f32>> {
-    let mut all = Vec::new();
-    for place in 0..tensors.len() {
-        let mut moved = tensors.to_vec();
-        let mut slopes = Vec::new();
-        for element in 0..tensors[place].values.len() {
-            let middle = tensors[place].values[element];
-            let [above, below] = [middle + STEP, middle - STEP].map(|value| {
-                moved[place].values[element] = value;
-                let output = run(session, input_ids, &moved, upstream).tensor("output");
-                output.iter().zip(&upstream.values).map(|(&y, &u)| f64::from(y) * f64::from(u)).sum::<f64>()
-            });
-            moved[place].values[element] = middle;
-            let distance = f64::from(middle + STEP) - f64::from(middle - STEP);
-            slopes.push(((above - below) / distance) as f32);
-        }
-        all.push(slopes);
-    }
-    all
 }
 
 /// The forward and backward pass in one graph.
@@ -138,12 +157,12 @@ fn graph(tensors: &[Named], shape: &[usize], emit: impl FnOnce(&mut Tape, &[Weig
 }
 
 /// A session on the library that `ORT_DYLIB_PATH` names.
-fn session(graph: Graph) -> Session {
+fn session(graph: Graph, threads: usize) -> Session {
     let library = std::env::var_os("ORT_DYLIB_PATH")
         .map(PathBuf::from)
         .expect("`ORT_DYLIB_PATH` must name the ONNX Runtime library: run `just test`, which provisions it");
     let runtime = Runtime::load(&library).expect("the library loads");
-    let settings = SessionSettings { threads: 1, ..SessionSettings::default() };
+    let settings = SessionSettings { threads, ..SessionSettings::default() };
     let bytes = graph.encode().expect("the graph is small");
     runtime.session(ModelSource::Bytes(&bytes), &settings).expect("the graph loads")
 }
@@ -157,7 +176,7 @@ impl Found {
     }
 }
 
-fn run(session: &mut Session, input_ids: &[&[i64]], tensors: &[Named], upstream: &Named) -> Found {
+fn run(session: &mut Session, input_ids: &[Vec<i64>], tensors: &[Named], upstream: &Named) -> Found {
     let floats = |named: &Named| -> (Cow<'static, str>, SessionInputValue<'static>) {
         let tensor = Tensor::from_array((named.shape.clone(), named.values.clone())).expect("shape and values agree");
         (named.name.into(), tensor.into())

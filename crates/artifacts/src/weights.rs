@@ -96,7 +96,7 @@ pub(crate) fn encode_checkpoint(checkpoint: &Checkpoint<'_>, path: &Path) -> Res
 
 /// Little-endian float32 draws from N(0, `deviation`²): draw `i` depends on the seed and `i` alone.
 ///
-/// Source: Box and Muller 1958 on the outputs of SplitMix64 (Steele, Lea and Flood 2014).
+/// Source: Box and Muller 1958 on the outputs of `SplitMix64` (Steele, Lea and Flood 2014).
 pub(crate) fn normal_draws(count: usize, deviation: f64, seed: u64) -> Vec<u8> {
     let draw = |index: u64| {
         let radius = (-2.0 * (1.0 - uniform(seed, 2 * index)).ln()).sqrt();

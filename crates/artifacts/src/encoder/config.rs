@@ -82,11 +82,10 @@ impl Config {
         let family = model_type.as_str().and_then(Family::find);
         let family = family.ok_or_else(|| self.unsupported("model_type", &model_type, Family::supported()))?;
         for (key, supported) in family.fixed {
-            match self.json.get(*key) {
-                Some(found) if !found.is_null() && found.to_string() != *supported => {
-                    return Err(self.unsupported(key, found, format!("`{}`", supported.trim_matches('"'))));
-                }
-                _ => {}
+            let Some(found) = self.json.get(*key).filter(|found| !found.is_null()) else { continue };
+            let text = found.to_string();
+            if text != *supported {
+                return Err(self.unsupported(key, found, format!("`{}`", supported.trim_matches('"'))));
             }
         }
         Ok(family)

@@ -116,7 +116,7 @@ mod tests {
             y
         };
         let tensors = vec![drawn("qkv", &[6, 12], 0.0)];
-        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[6, 4], emit }.check();
+        Layer { input_ids: vec![vec![0, 0]; 3], tensors, output: vec![6, 4], emit }.check();
     }
 
     fn bytes(values: &[f32]) -> Vec<u8> {

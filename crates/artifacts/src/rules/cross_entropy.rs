@@ -74,6 +74,6 @@ mod tests {
             loss.mean
         };
         let tensors = vec![drawn("logits", &[6, 3], 0.0)];
-        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[], emit }.check();
+        Layer { input_ids: vec![vec![0, 0]; 3], tensors, output: vec![], emit }.check();
     }
 }

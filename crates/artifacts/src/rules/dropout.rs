@@ -39,7 +39,7 @@ mod tests {
             y
         };
         let tensors = vec![drawn("x", &[2, 3], 0.0)];
-        Layer { input_ids: &[&[0, 0]], tensors, output: &[2, 3], emit: masked }.check();
+        Layer { input_ids: vec![vec![0, 0]], tensors, output: vec![2, 3], emit: masked }.check();
     }
 
     #[test]

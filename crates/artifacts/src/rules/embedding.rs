@@ -89,17 +89,46 @@ mod tests {
     use super::*;
     use crate::check::{Layer, drawn};
 
+    fn at(hidden: i64) -> impl FnOnce(&mut Tape, &[Weight], Value, Value) -> Value {
+        move |tape, weights, input_ids, upstream| {
+            let tables = Tables { words: weights[0], positions: weights[1], types: weights[2] };
+            let (y, layer) = Embedding::forward(tape, tables, input_ids, hidden);
+            layer.backward(tape, upstream);
+            y
+        }
+    }
+
     /// A word three times, one twice, some never; fewer positions used than there are, and one token type of two.
     #[test]
     fn gradients_of_repeated_words() {
         let tensors =
             vec![drawn("words", &[5, 3], 0.0), drawn("positions", &[4, 3], 0.0), drawn("types", &[2, 3], 0.0)];
-        let emit = |tape: &mut Tape, weights: &[Weight], input_ids, upstream| {
-            let tables = Tables { words: weights[0], positions: weights[1], types: weights[2] };
-            let (y, layer) = Embedding::forward(tape, tables, input_ids, 3);
-            layer.backward(tape, upstream);
-            y
-        };
-        Layer { input_ids: &[&[3, 1], &[1, 3], &[4, 3]], tensors, output: &[6, 3], emit }.check();
+        Layer { input_ids: vec![vec![3, 1], vec![1, 3], vec![4, 3]], tensors, output: vec![6, 3], emit: at(3) }.check();
+    }
+
+    /// Threads that add to one row at the same time lose terms, but rarely: so many runs.
+    #[test]
+    fn threads_do_not_race_for_frequent_words() {
+        let (words, tokens, hidden) = (3, 2048, 384);
+        let tensors = vec![
+            drawn("words", &[words, hidden], 0.0),
+            drawn("positions", &[128, hidden], 0.0),
+            drawn("types", &[2, hidden], 0.0),
+        ];
+        let ids: Vec<i64> = (0..tokens).map(|token| (token * token / 7 % 3) as i64).collect();
+        let input_ids: Vec<Vec<i64>> = ids.chunks(16).map(<[i64]>::to_vec).collect();
+        let layer = Layer { input_ids, tensors, output: vec![tokens, hidden], emit: at(hidden as i64) };
+        let mut prepared = layer.prepare(2);
+        let first = prepared.gradients();
+        let mut exact = vec![0.0_f64; words * hidden];
+        for (place, &value) in prepared.upstream.values.iter().enumerate() {
+            exact[ids[place / hidden] as usize * hidden + place % hidden] += f64::from(value);
+        }
+        let worst =
+            first[0].iter().zip(&exact).map(|(&rule, exact)| (f64::from(rule) - exact).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-3, "{worst}");
+        for run in 1..60 {
+            assert!(prepared.gradients() == first, "run {run} differs");
+        }
     }
 }

@@ -57,7 +57,7 @@ mod tests {
             give(tape, weights[0], x);
             y
         };
-        Layer { input_ids: &[&[0]], tensors: vec![drawn("z", &[8, 4], 0.0)], output: &[8, 4], emit }.check();
+        Layer { input_ids: vec![vec![0]], tensors: vec![drawn("z", &[8, 4], 0.0)], output: vec![8, 4], emit }.check();
     }
 
     #[test]

@@ -83,7 +83,7 @@ mod tests {
             give(tape, weights[2], x);
             y
         };
-        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[6, 5], emit }.check();
+        Layer { input_ids: vec![vec![0, 0]; 3], tensors, output: vec![6, 5], emit }.check();
     }
 
     #[test]

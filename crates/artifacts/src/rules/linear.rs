@@ -45,7 +45,7 @@ impl Linear {
         let weight = tape.graph.op("Gemm", &[gradient, self.input], &[alpha.clone(), int("transA", 1)]);
         tape.give(self.weight, Gradient::Dense(weight));
         let mut bias = tape.sum_tokens(gradient);
-        if self.factors.bias != 1.0 {
+        if (self.factors.bias - 1.0).abs() > f32::EPSILON {
             let factor = tape.graph.number(self.factors.bias);
             bias = tape.graph.mul(bias, factor);
         }
@@ -76,6 +76,6 @@ mod tests {
             give(tape, weights[2], x);
             tape.graph.add(y, residual)
         };
-        Layer { input_ids: &[&[0, 0], &[0, 0], &[0, 0]], tensors, output: &[6, 3], emit }.check();
+        Layer { input_ids: vec![vec![0, 0]; 3], tensors, output: vec![6, 3], emit }.check();
     }
 }

@@ -1,7 +1,7 @@
 //! Artifact folders as a whole: their files, their numbers against PyTorch's, and the exported model.
 //!
 //! Everything runs on the stock ONNX Runtime that `ORT_DYLIB_PATH` names, on an encoder small enough to be drawn.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod export;
 mod folder;

@@ -7,7 +7,7 @@ use clinsynth_runtime::ort::memory::{Allocator, MemoryInfo};
 use clinsynth_runtime::ort::session::IoBinding;
 use clinsynth_runtime::ort::value::Tensor;
 
-use crate::reference::{Batch, Gradients, Recorded, Tiny, drawn_weights, parameter_values, recorded};
+use crate::reference::{Batch, Pass, Recorded, Tiny, drawn_weights, parameter_values, recorded};
 use crate::session::{assert_close, batch_feeds, mask_feeds, open, parameter_feeds, run};
 
 /// Relative, of a whole tensor; float32 leaves about 3e-6.
@@ -15,7 +15,7 @@ const GRADIENT_TOLERANCE: f64 = 2e-5;
 /// Losses are between 0.8 and 1.9.
 const LOSS_TOLERANCE: f32 = 5e-6;
 
-fn check_gradients(dropout: bool, choose: fn(&Recorded) -> &Gradients) {
+fn check_gradients(dropout: bool, choose: fn(&Recorded) -> &Pass) {
     let recorded = recorded();
     let expected = choose(&recorded);
     let tiny = Tiny::build(dropout);

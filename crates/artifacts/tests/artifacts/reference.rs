@@ -17,14 +17,14 @@ pub(crate) struct Recorded {
     pub(crate) batch: usize,
     pub(crate) sequence: usize,
     pub(crate) config: serde_json::Value,
-    pub(crate) plain: Gradients,
-    pub(crate) dropped: Gradients,
+    pub(crate) plain: Pass,
+    pub(crate) dropped: Pass,
     pub(crate) run: Run,
 }
 
 /// One forward and backward pass.
 #[derive(Deserialize)]
-pub(crate) struct Gradients {
+pub(crate) struct Pass {
     pub(crate) loss: f32,
     pub(crate) norm: f32,
     /// `[B, S, tags]`.
