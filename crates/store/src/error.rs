@@ -62,7 +62,7 @@ pub enum StoreError {
         source: ArrowError,
     },
     /// A Parquet file that another program wrote, where only one of ours will do.
-    #[error("`{path}` is a Parquet file that clinsynth did not write: its footer has no entry `clinsynth.table`")]
+    #[error("`{path}` is a Parquet file that clinsynth did not write: its footer has no entry `clinsynth.digest`")]
     Foreign {
         /// The file.
         path: PathBuf,

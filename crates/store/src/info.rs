@@ -5,6 +5,7 @@ use parquet::file::metadata::KeyValue;
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
+use crate::seal::FOOTER_DIGEST;
 use crate::source::Source;
 
 const TABLE: &str = "clinsynth.table";
@@ -15,7 +16,11 @@ const DIGEST: &str = "clinsynth.digest";
 const DIGEST_BYTES: &str = "clinsynth.digest_bytes";
 const SENSITIVITY: &str = "clinsynth.sensitivity";
 const LINEAGE: &str = "clinsynth.lineage";
-const CREATED_BY: &str = "clinsynth.created_by";
+/// Entries that only our writer makes. Table and version are also in the Arrow schema, whence pyarrow copies them into
+/// files of its own.
+const OURS: [&str; 6] = [ROWS, DIGEST, DIGEST_BYTES, SENSITIVITY, LINEAGE, FOOTER_DIGEST];
+/// How Parquet's own entry for the writing program reads in our files.
+pub(crate) const PROGRAM: &str = concat!("clinsynth version ", env!("CARGO_PKG_VERSION"));
 
 /// Where a dataset comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,13 +63,15 @@ pub struct DatasetInfo {
 }
 
 impl DatasetInfo {
-    /// Reads the footer of a dataset of any table, and nothing else: the digest is not checked.
+    /// Reads the footer of a dataset of any table, and nothing else: the rows are not checked.
     ///
     /// Errors: as [`Dataset::open`](crate::Dataset::open); a file of another program is [`StoreError::Foreign`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let stamp = Source::open(path)?.stamp()?;
-        stamp.map(|stamp| stamp.info).ok_or_else(|| StoreError::Foreign { path: path.to_owned() })
+        let mut source = Source::open(path)?;
+        let stamp = source.stamp()?.ok_or_else(|| StoreError::Foreign { path: path.to_owned() })?;
+        source.verify_footer(&stamp)?;
+        Ok(stamp.info)
     }
 }
 
@@ -73,6 +80,7 @@ impl DatasetInfo {
 pub(crate) struct Stamp {
     pub(crate) info: DatasetInfo,
     pub(crate) digest_bytes: u64,
+    pub(crate) footer_digest: Digest,
 }
 
 impl Stamp {
@@ -88,24 +96,34 @@ impl Stamp {
             entry(DIGEST_BYTES, self.digest_bytes.to_string()),
             entry(SENSITIVITY, info.sensitivity.to_string()),
             entry(LINEAGE, serde_json::to_string(&info.lineage)?),
-            entry(CREATED_BY, info.created_by.clone()),
+            entry(FOOTER_DIGEST, self.footer_digest.to_string()),
         ])
     }
 
-    /// The entries read back, or `None` when the file has none: another program wrote it.
-    pub(crate) fn from_entries(path: &Path, entries: &[KeyValue]) -> Result<Option<Self>, StoreError> {
+    /// The entries read back, or `None` when another program wrote the file.
+    pub(crate) fn from_entries(
+        path: &Path,
+        created_by: &str,
+        entries: &[KeyValue],
+    ) -> Result<Option<Self>, StoreError> {
+        // A damaged footer may have lost its entries, and with them the program's name, which all programs give.
+        let named_other = created_by.split(' ').next() != PROGRAM.split(' ').next() && !created_by.is_empty();
+        if named_other && !entries.iter().any(|entry| OURS.contains(&entry.key.as_str())) {
+            return Ok(None);
+        }
         let entries = Entries { path, entries };
-        let Ok(table) = entries.text(TABLE) else { return Ok(None) };
         let info = DatasetInfo {
-            table: table.to_owned(),
+            table: entries.text(TABLE)?.to_owned(),
             version: entries.parsed(VERSION, str::parse)?,
             digest: Digest::from_hex(entries.text(DIGEST)?),
             rows: entries.parsed(ROWS, str::parse)?,
             sensitivity: entries.parsed(SENSITIVITY, str::parse)?,
             lineage: entries.parsed(LINEAGE, serde_json::from_str)?,
-            created_by: entries.text(CREATED_BY)?.to_owned(),
+            created_by: created_by.to_owned(),
         };
-        Ok(Some(Self { info, digest_bytes: entries.parsed(DIGEST_BYTES, str::parse)? }))
+        let digest_bytes = entries.parsed(DIGEST_BYTES, str::parse)?;
+        let footer_digest = Digest::from_hex(entries.text(FOOTER_DIGEST)?);
+        Ok(Some(Self { info, digest_bytes, footer_digest }))
     }
 }
 

@@ -26,12 +26,13 @@ mod info;
 mod inspection;
 mod json;
 mod partial;
+mod seal;
 mod sink;
 mod source;
 mod writer;
 
 pub use dataset::Dataset;
-pub use error::StoreError;
+pub use error::{EncodeError, StoreError};
 pub use info::{DatasetInfo, InputRef, Lineage};
 pub use inspection::{ColumnSummary, Inspection, inspect};
 pub use writer::{DatasetWriter, WriteSettings, write_rows};

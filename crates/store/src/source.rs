@@ -8,10 +8,11 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use crate::StoreError;
 use crate::info::Stamp;
+use crate::seal;
 
 /// What every Parquet file begins and ends with.
 const MAGIC: &[u8; 4] = b"PAR1";
@@ -37,7 +38,22 @@ impl Source {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = ArrowReaderMetadata::load(&file, options)
             .map_err(|source| StoreError::DamagedFooter { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), file, metadata })
+        let source = Self { path: path.to_owned(), file, metadata };
+        source.check_chunks()?;
+        Ok(source)
+    }
+
+    /// The Parquet reader panics on column chunks at negative offsets, which only a damaged footer holds.
+    fn check_chunks(&self) -> Result<(), StoreError> {
+        let negative = |chunk: &ColumnChunkMetaData| {
+            let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+            start < 0 || chunk.compressed_size() < 0
+        };
+        if !self.parquet().row_groups().iter().flat_map(RowGroupMetaData::columns).any(negative) {
+            return Ok(());
+        }
+        let source = ParquetError::General("a column chunk has a negative offset or size".to_owned());
+        Err(StoreError::DamagedFooter { path: self.path.clone(), source })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -65,7 +81,7 @@ impl Source {
     /// Our entries in the footer, or `None` when another program wrote the file.
     pub(crate) fn stamp(&self) -> Result<Option<Stamp>, StoreError> {
         let entries = self.parquet().file_metadata().key_value_metadata();
-        Stamp::from_entries(&self.path, entries.map_or(&[], Vec::as_slice))
+        Stamp::from_entries(&self.path, self.created_by(), entries.map_or(&[], Vec::as_slice))
     }
 
     /// Digest of the first `bytes` bytes.
@@ -75,18 +91,29 @@ impl Source {
         Digest::of_reader((&self.file).take(bytes)).map_err(failed)
     }
 
-    /// Checks that the file still holds what was written.
+    /// Checks that every byte of the file is the one that was written.
     pub(crate) fn verify(&mut self, stamp: &Stamp) -> Result<(), StoreError> {
+        self.verify_footer(stamp)?;
         let found = self.digest(stamp.digest_bytes)?;
-        if found != stamp.info.digest {
-            let expected = stamp.info.digest.clone();
-            return Err(StoreError::Changed { path: self.path.clone(), expected, found });
-        }
-        if self.rows() == stamp.info.rows {
+        self.check_digest(&stamp.info.digest, found)
+    }
+
+    /// Checks what stands after the row groups.
+    pub(crate) fn verify_footer(&mut self, stamp: &Stamp) -> Result<(), StoreError> {
+        let mut footer = Vec::new();
+        self.file
+            .seek(SeekFrom::Start(stamp.digest_bytes))
+            .and_then(|_| self.file.read_to_end(&mut footer))
+            .map_err(|source| StoreError::Read { path: self.path.clone(), source })?;
+        let found = seal::compute(&mut footer).map_or_else(|| Digest::of(&footer), |(_, digest)| digest);
+        self.check_digest(&stamp.footer_digest, found)
+    }
+
+    fn check_digest(&self, expected: &Digest, found: Digest) -> Result<(), StoreError> {
+        if found == *expected {
             return Ok(());
         }
-        let problem = format!("{}, but the row groups hold {}", stamp.info.rows, self.rows());
-        Err(StoreError::BadEntry { path: self.path.clone(), key: "clinsynth.rows", problem })
+        Err(StoreError::Changed { path: self.path.clone(), expected: expected.clone(), found })
     }
 
     /// Decodes the file from its start. Readers share the file's position, hence the exclusive borrow.

@@ -11,8 +11,9 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::info::Stamp;
+use crate::info::{PROGRAM, Stamp};
 use crate::partial::PartialFile;
+use crate::seal;
 use crate::sink::Sink;
 use crate::{DatasetInfo, Lineage, StoreError};
 
@@ -108,17 +109,19 @@ impl<R: Row> DatasetWriter<R> {
         Ok(stamp.info)
     }
 
-    /// Ends the last row group, digests the file so far, and writes the footer.
+    /// Ends the last row group, digests the file so far, and writes the footer with its own digest.
     fn close(&mut self) -> Result<Stamp, StoreError> {
         self.writer.flush().map_err(|source| self.failed(source))?;
         self.writer.sync().map_err(|source| self.stopped(source))?;
         let stamp = self.stamp();
         let entries = stamp.entries().map_err(|source| StoreError::encode(self.partial.target(), source))?;
+        self.writer.inner_mut().begin_footer();
         for entry in entries {
             self.writer.append_key_value_metadata(entry);
         }
         self.writer.finish().map_err(|source| self.failed(source))?;
         self.writer.sync().map_err(|source| self.stopped(source))?;
+        self.writer.inner_mut().seal().map_err(|source| self.stopped(source))?;
         Ok(stamp)
     }
 
@@ -131,9 +134,9 @@ impl<R: Row> DatasetWriter<R> {
             rows: self.rows,
             sensitivity: self.settings.sensitivity,
             lineage: self.settings.lineage.clone(),
-            created_by: format!("clinsynth {}", env!("CARGO_PKG_VERSION")),
+            created_by: PROGRAM.to_owned(),
         };
-        Stamp { info, digest_bytes: sink.written() }
+        Stamp { info, digest_bytes: sink.written(), footer_digest: seal::blank() }
     }
 
     fn write_chunks(&mut self) -> Result<(), StoreError> {
@@ -172,9 +175,70 @@ pub fn write_rows<R: Row>(
 fn properties() -> Result<WriterProperties, ParquetError> {
     // Page statistics bring the page index (column and offset index) with them.
     Ok(WriterProperties::builder()
+        .set_created_by(PROGRAM.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_max_row_group_bytes(Some(GROUP_BYTES))
         .build())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::OpenOptions;
+
+    use clinsynth_contract::Document;
+    use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+
+    use super::*;
+
+    fn documents(count: usize) -> impl Iterator<Item = Document> {
+        // Text that hardly compresses, so that bytes reach the system.
+        let text = |index: usize| {
+            (0..8u64).map(move |part| blake3::hash(&(index as u64 * 8 + part).to_le_bytes()).to_string())
+        };
+        (0..count).map(move |index| Document { text: text(index).collect(), ..Document::default() })
+    }
+
+    fn settings() -> WriteSettings {
+        WriteSettings { sensitivity: Sensitivity::Restricted, lineage: Lineage::default() }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_an_error_that_says_how_far_it_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.parquet");
+        let (partial, _) = PartialFile::create(&path).unwrap();
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut writer = DatasetWriter::over(partial, full, settings()).unwrap();
+        let error = writer.push_rows(documents(2 * GROUP_ROWS)).and_then(|()| writer.commit()).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot write `{}`: stopped after 0 bytes", path.display()));
+        let source = std::error::Error::source(&error).unwrap().downcast_ref::<io::Error>().unwrap();
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn every_page_is_indexed_and_row_groups_are_small() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.parquet");
+        let mut writer = DatasetWriter::create(&path, settings()).unwrap();
+        let mut most = 0;
+        for _ in 0..20 {
+            writer.push_rows(documents(2000)).unwrap();
+            most = most.max(writer.writer.memory_size());
+        }
+        assert_eq!(writer.commit().unwrap().rows, 40_000);
+        assert!(most < 2 * GROUP_BYTES, "{most} bytes waited in memory");
+        let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
+        reader.try_parse(&File::open(&path).unwrap()).unwrap();
+        let metadata = reader.finish().unwrap();
+        let rows: Vec<i64> =
+            metadata.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::num_rows).collect();
+        assert_eq!(rows, [8192, 8192, 8192, 8192, 7232]);
+        assert!(metadata.page_index().is_some());
+    }
 }
