@@ -77,3 +77,23 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, InferenceError> {
     let bytes = fs::read(path).map_err(|source| InferenceError::Read { path: path.to_owned(), source })?;
     serde_json::from_slice(&bytes).map_err(|source| InferenceError::BadFile { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn positions_are_those_that_a_family_can_use() {
+        let check = |family: &str, expected| {
+            let config = format!(
+                r#"{{"model_type": "{family}", "id2label": {{}}, "vocab_size": 9, "max_position_embeddings": 514, "pad_token_id": 1}}"#
+            );
+            assert_eq!(serde_json::from_str::<Config>(&config).unwrap().positions(), expected, "{family}");
+        };
+        check("bert", 514);
+        check("roberta", 512);
+        check("xlm-roberta", 512);
+    }
+}

@@ -173,6 +173,11 @@ fn bad_folders_are_refused_with_the_reason() {
         &[("labels.json", Some(b"[\"Disease\"]"))],
         "`F/config.json` names the tags 0: O, 1: B-Disease, 2: I-Disease, 3: B-Chemical, 4: I-Chemical, but the labels in `labels.json` make O, B-Disease, I-Disease",
     );
+    let gap = br#"{"vocab_size": 50, "max_position_embeddings": 24, "id2label": {"0": "O", "1": "B-Disease", "3": "I-Disease"}}"#;
+    check(
+        &[("labels.json", Some(b"[\"Disease\"]")), ("config.json", Some(gap))],
+        "`F/config.json` names the tags 0: O, 1: B-Disease, 3: I-Disease, but the labels in `labels.json` make O, B-Disease, I-Disease",
+    );
     let three = br#"{"vocab_size": 50, "max_position_embeddings": 24, "id2label": {"0": "O", "1": "B-Disease", "2": "I-Disease"}}"#;
     check(
         &[("labels.json", Some(b"[\"Disease\"]")), ("config.json", Some(three))],
