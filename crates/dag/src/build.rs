@@ -10,6 +10,7 @@ use crate::expression::Scope;
 use crate::instance::InstanceBuilder;
 use crate::matrix::check_name;
 use crate::node::{Content, Node};
+use crate::options::REPLAY;
 use crate::pipeline::{PipelineFile, VERSION};
 use crate::reader::read;
 use crate::{Diagnostic, Plan};
@@ -27,13 +28,21 @@ pub(crate) fn build(
     check_version(root).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
     root.doubled_keys(&mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let no_params = Node::absent(root.place);
     let params = root.get("params").unwrap_or(&no_params);
     let env = allowed_variables(root, environment)?;
     let scope = Scope { text, params, matrix: None, env: &env };
 
     let header = evaluate_header(root, &scope, &mut problems);
-    let file = read::<PipelineFile>(&header, "").map_err(|found| problems.extend(found)).ok();
+    let file = if problems.is_empty() {
+        read::<PipelineFile>(&header, "").map_err(|found| problems.extend(found)).ok()
+    } else {
+        // What an expression could not give would be complained about once more.
+        None
+    };
     let drafts = draft_steps(root, &scope, &mut problems);
     if let Some(file) = &file {
         check_header(file, &header, &drafts, &mut problems);
@@ -96,8 +105,12 @@ fn check_header(file: &PipelineFile, header: &Node, drafts: &[Draft<'_>], proble
         problems.push(header.nearest(&["name"]).problem(message));
     }
     for key in ["endpoints", "limits"] {
-        for (name, _) in header.nearest(&[key]).entries().iter().filter(|_| header.get(key).is_some()) {
+        for (name, _) in header.get(key).map_or(&[][..], Node::entries) {
             problems.extend(check_name(&name.name).err().map(|message| Diagnostic::new(name.place, message)));
+            if name.name == REPLAY && key == "endpoints" {
+                let message = "an endpoint cannot be called `replay`: that is the provider of recorded completions";
+                problems.push(Diagnostic::new(name.place, message));
+            }
         }
     }
     problems.extend(check_labels(file, header, drafts));
@@ -108,6 +121,9 @@ fn check_labels(file: &PipelineFile, header: &Node, drafts: &[Draft<'_>]) -> Opt
         let draft = drafts.iter().find(|draft| draft.file.uses.takes_labels())?;
         let message = format!("the file lacks `labels`, which `{}` takes", draft.name);
         return Some(Diagnostic::new(draft.key.place, message).help("add such as `labels: [Disease, Chemical]`"));
+    }
+    if file.labels.0.is_empty() {
+        return Some(header.nearest(&["labels"]).problem("`labels` must name at least one label"));
     }
     let error = TagSet::new(file.labels.names()).err()?;
     let label = match &error {

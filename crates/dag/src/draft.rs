@@ -40,6 +40,9 @@ fn draft<'n>(key: &'n Key, node: &'n Node, names: &[&str], scope: &Scope<'_>) ->
     let mut problems = Vec::new();
     problems.extend(check_name(&key.name).err().map(|message| Diagnostic::new(key.place, message)));
     let shape = evaluate_shape(node, scope, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
     let file: Option<StepFile> =
         read(&shape, &format!("steps.{}", key.name)).map_err(|found| problems.extend(found)).ok();
     let points = points(shape.get("matrix")).map_err(|problem| problems.push(problem)).ok();

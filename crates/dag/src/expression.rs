@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnostic::nearest;
 use crate::node::{Content, Node, Origin};
 use crate::{Diagnostic, Place};
 
@@ -79,20 +80,25 @@ impl Scope<'_> {
         let reference = inner.trim();
         let (root, name) = reference.split_once('.').unwrap_or((reference, ""));
         let found = match root {
+            _ if name.is_empty() => return Err(self.unknown(node, raw, root)),
             "params" => self.parameter(node, raw, name)?,
             "matrix" => self.axis(node, raw, name)?,
             "env" => self.variable(node, raw, name)?,
-            _ => {
-                let problem = self.problem(node, raw, format!("unknown expression `{raw}`"));
-                let known = "`${{ params.NAME }}`, `${{ matrix.AXIS }}` and `${{ env.NAME }}`";
-                return Err(problem.suggest(root, ["params", "matrix", "env"]).or_list("expressions are", [known]));
-            }
+            _ => return Err(self.unknown(node, raw, root)),
         };
         let given = found.origin.as_ref().map(|origin| format!(", given by {}", origin.text)).unwrap_or_default();
         let command_line = found.origin.as_ref().is_some_and(|origin| origin.command_line);
         let origin = Origin { text: format!("`{raw}`{given}"), command_line };
         let place = self.place_of(node, raw);
         Ok((found.moved(place, &origin), origin))
+    }
+
+    fn unknown(&self, node: &Node, raw: &str, root: &str) -> Diagnostic {
+        let problem = self.problem(node, raw, format!("unknown expression `{raw}`"));
+        match nearest(root, ["params", "matrix", "env"]) {
+            Some(near) => problem.help(format!("did you mean `${{{{ {near}.NAME }}}}`?")),
+            None => problem.help("expressions are `${{ params.NAME }}`, `${{ matrix.AXIS }}` and `${{ env.NAME }}`"),
+        }
     }
 
     fn parameter(&self, node: &Node, raw: &str, path: &str) -> Result<Node, Diagnostic> {

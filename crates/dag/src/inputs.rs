@@ -82,10 +82,15 @@ impl Taker<'_> {
     fn lacks(&self, name: &str) -> Diagnostic {
         let message = format!("`{}` takes `{name}`, but none of the steps that it needs gives that", self.step);
         let gives = |uses: &Uses| uses.outputs().contains(&name);
+        let others = self.known.iter().filter(|(step, _)| self.needed.iter().all(|needed| needed.step != *step));
         let givers: Vec<_> =
-            self.known.iter().filter(|(step, uses)| *step != self.step && gives(uses)).map(|(step, _)| *step).collect();
-        let problem = self.node.nearest(&["needs"]).problem(message);
-        if givers.is_empty() { problem } else { problem.help(format!("add to `needs` one of: {}", givers.join(", "))) }
+            others.filter(|(step, uses)| *step != self.step && gives(uses)).map(|(step, _)| *step).collect();
+        let kinds: Vec<_> =
+            Uses::ALL.iter().filter(|uses| gives(uses)).map(|uses| format!("`{}`", uses.name())).collect();
+        self.node.nearest(&["needs"]).problem(message).help(match givers.as_slice() {
+            [] => format!("add a step that `uses` {}, and its name to `needs`", kinds.join(" or ")),
+            givers => format!("add to `needs` one of: {}", givers.join(", ")),
+        })
     }
 
     fn takes_one_instance(&self, name: &str, givers: &[&PlannedStep]) -> Diagnostic {
@@ -120,14 +125,18 @@ pub(crate) fn outputs(kind: &StepKind, inputs: &[InputBinding]) -> Vec<Output> {
         },
         _ => highest,
     };
-    let output = |name: &str| Output {
+    let output = |name: &str, form| Output {
         name: name.to_owned(),
-        form: form_of(name),
+        form,
         sensitivity: if name == "scores" { scores_level(kind, level) } else { level },
     };
     match kind {
-        StepKind::Command(options) => options.outs.keys().map(|name| output(name)).collect(),
-        _ => kind.uses().outputs().iter().map(|name| output(name)).collect(),
+        StepKind::Command(options) => {
+            let tables = clinsynth_contract::descriptions();
+            let is_table = |name: &String| tables.iter().any(|(table, _)| table == name);
+            options.outs.keys().map(|name| output(name, form_of(name, is_table(name)))).collect()
+        }
+        _ => kind.uses().outputs().iter().map(|name| output(name, form_of(name, *name != "report.html"))).collect(),
     }
 }
 
@@ -139,11 +148,10 @@ fn scores_level(kind: &StepKind, level: Sensitivity) -> Sensitivity {
     }
 }
 
-fn form_of(name: &str) -> OutputForm {
-    let is_table = clinsynth_contract::descriptions().iter().any(|(table, _)| *table == name);
+fn form_of(name: &str, is_table: bool) -> OutputForm {
     match name {
-        _ if is_table => OutputForm::Table,
         "model" => OutputForm::Folder,
+        _ if is_table => OutputForm::Table,
         _ => OutputForm::File,
     }
 }

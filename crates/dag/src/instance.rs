@@ -1,6 +1,6 @@
 //! Step instances: options read at one point of the matrix, inputs bound, sensitivity carried on.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use clinsynth_contract::TagSet;
 
@@ -370,11 +370,12 @@ fn check_command(options: &crate::CommandOptions, with: &Node) -> Vec<Diagnostic
     if options.run.first().is_none_or(String::is_empty) {
         problems.push(with.nearest(&["run"]).problem("`run` must name a program"));
     }
-    for (name, path) in &options.outs {
-        let node = with.nearest(&["outs", name]);
-        if let Err(message) = check_name(&name.replace('.', "-")) {
-            problems.push(node.problem(message));
-        }
+    for (key, node) in with.get("outs").map_or(&[][..], Node::entries) {
+        // An output such as `report.html` has a name with an ending.
+        let named = check_name(&key.name.replace('.', "-"));
+        problems
+            .extend(named.err().map(|_| Diagnostic::new(key.place, format!("`{}` cannot name an output", key.name))));
+        let path = options.outs.get(&key.name).map_or(Path::new(""), PathBuf::as_path);
         let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
         if !inside || path.as_os_str().is_empty() {
             problems

@@ -82,6 +82,17 @@ pub(crate) enum Arity {
 }
 
 impl Uses {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Generate,
+        Self::Import,
+        Self::Curate,
+        Self::Train,
+        Self::Predict,
+        Self::Evaluate,
+        Self::Report,
+        Self::Command,
+    ];
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Generate => "generate",

@@ -7,7 +7,7 @@ use crate::node::{Content, Node};
 pub(crate) type Point = Vec<(String, Node)>;
 
 /// More instances of one step than anybody means.
-const MOST_POINTS: usize = 10_000;
+const MOST_POINTS: usize = 1_000;
 
 /// The points of a `matrix` mapping; one without axes when there is none.
 pub(crate) fn points(matrix: Option<&Node>) -> Result<Vec<Point>, Diagnostic> {

@@ -76,7 +76,7 @@ pub(crate) struct StepFile {
     /// Axes, each a name and a list of values: one instance for each combination. `exclude` lists combinations to leave
     /// out, `include` combinations to add or to extend.
     #[serde(default)]
-    #[schemars(with = "Option<BTreeMap<String, Vec<Value>>>")]
+    #[schemars(with = "Option<BTreeMap<String, Value>>")]
     #[expect(dead_code, reason = "read apart")]
     matrix: IgnoredAny,
     /// Whether it runs: not when the value is false, null, 0 or empty text. Steps that need a skipped step are skipped as

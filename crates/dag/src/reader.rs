@@ -83,7 +83,7 @@ impl de::Error for Faults {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::one(format!("{{}} is {}, but must be {}", found_words(found), expected_words(expected)))
+        Self::one(format!("{{}} is {}, but must be {}", found_words(found), expected_words(found, expected)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -115,17 +115,16 @@ fn found_words(found: Unexpected<'_>) -> String {
     }
 }
 
-fn expected_words(expected: &dyn Expected) -> String {
+fn expected_words(found: Unexpected<'_>, expected: &dyn Expected) -> String {
     let words = expected.to_string();
     match words.as_str() {
-        "u32" => format!("a whole number from 0 to {}", u32::MAX),
-        "u64" | "usize" => "a whole number of 0 or more".to_owned(),
+        "u32" if matches!(found, Unexpected::Unsigned(_)) => format!("a whole number from 0 to {}", u32::MAX),
+        "u32" | "u64" | "usize" => "a whole number of 0 or more".to_owned(),
         "f64" => "a number".to_owned(),
         "a string" | "path string" => "text".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a mapping".to_owned(),
-        _ if words.starts_with("struct ") => "a mapping".to_owned(),
         _ => words,
     }
 }
@@ -202,10 +201,13 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Faults> {
-        let Content::Map(entries) = &self.0.content else { return self.deserialize_any(visitor) };
+        let Content::Map(entries) = &self.0.content else {
+            // A derived visitor would take a list as the fields in their order.
+            return Err(<Faults as de::Error>::invalid_type(self.unexpected(), &"a mapping").at(self.0));
+        };
         let (known, unknown): (Vec<_>, Vec<_>) =
             entries.iter().partition(|(key, _)| fields.contains(&key.name.as_str()));
-        let mut faults: Vec<_> = unknown.iter().map(|(key, _)| unknown_key(key, fields)).collect();
+        let mut faults: Vec<_> = unknown.iter().map(|(key, node)| unknown_key(key, node, fields)).collect();
         match visitor.visit_map(Entries::of(known)).map_err(|faults| faults.at(self.0)) {
             Ok(value) if faults.is_empty() => Ok(value),
             Ok(_) => Err(Faults(faults)),
@@ -222,14 +224,15 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
     }
 }
 
-fn unknown_key(key: &Key, fields: &[&str]) -> Fault {
+fn unknown_key(key: &Key, node: &Node, fields: &[&str]) -> Fault {
     let help = match nearest(&key.name, fields.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known keys: {}", fields.join(", ")),
     };
     Fault {
         path: Vec::new(),
-        at: Some((key.place, None)),
+        // A key that an override added has no place of its own: only then is the value's origin the key's.
+        at: Some((key.place, node.problem("").note.filter(|_| node.place == key.place))),
         sentence: format!("unknown key `{}` in {{}}", key.name),
         help: Some(help),
         unknown_key: true,
@@ -248,7 +251,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
         let Some(item) = self.items.get(self.next) else { return Ok(None) };
         self.next += 1;
         // The place points at the item, so the path need not number it.
-        seed.deserialize(Reader(item)).map(Some)
+        seed.deserialize(Reader(item)).map(Some).map_err(|faults| faults.at(item))
     }
 }
 
@@ -275,6 +278,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Faults> {
         let (key, node) = self.entries[self.next];
         self.next += 1;
-        seed.deserialize(Reader(node)).map_err(|faults| faults.within(&key.name))
+        // Bounds are checked outside the reader of the value itself.
+        seed.deserialize(Reader(node)).map_err(|faults| faults.at(node).within(&key.name))
     }
 }

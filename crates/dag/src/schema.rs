@@ -28,6 +28,7 @@ pub fn pipeline_schema() -> Value {
         kind::<CommandOptions>(&mut generator, Uses::Command),
     ];
     let mut schema = generator.into_root_schema_for::<PipelineFile>().to_value();
+    join_lines(&mut schema);
     if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
         for definition in definitions.values_mut() {
             allow_expressions(definition);
@@ -60,5 +61,21 @@ fn allow_expressions(definition: &mut Value) {
             std::mem::take(property).into_iter().partition(|(key, _)| key == "description" || key == "default");
         property.extend(about);
         property.insert("anyOf".to_owned(), json!([own, {"$ref": "#/$defs/Expression"}]));
+    }
+}
+
+/// Descriptions are doc comments; their line breaks are those of the source.
+fn join_lines(schema: &mut Value) {
+    match schema {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value {
+                    Value::String(text) if key == "description" => *text = text.replace('\n', " "),
+                    _ => join_lines(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(join_lines),
+        _ => {}
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::options::{bounds_count, byte_count, seconds};
 
@@ -16,13 +16,13 @@ pub struct Resources {
     #[serde(deserialize_with = "bounds_count")]
     #[schemars(range(min = 1))]
     pub cpus: u32,
-    /// Memory in bytes, written `512M` or `2G`; null when it need not be reserved.
+    /// Memory, such as `512M` or `2G` (powers of 1024); null when it need not be reserved. Held in bytes.
     #[serde(deserialize_with = "memory")]
     #[schemars(with = "Option<Size>")]
     pub memory: Option<u64>,
     /// GPUs; a step that has one trains and predicts on it.
     pub gpus: u32,
-    /// Longest time that a batch scheduler grants, written `90m` or `2h`; in seconds.
+    /// Longest time that a batch scheduler grants, such as `90m` or `2h`; null for its own default. Held in seconds.
     #[serde(deserialize_with = "time")]
     #[schemars(with = "Option<Duration>")]
     pub time: Option<u64>,
@@ -52,13 +52,18 @@ impl Default for Retry {
 }
 
 /// Waits between attempts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// Seconds before the second attempt.
     pub first_seconds: u64,
     /// Most seconds before any attempt.
     pub greatest_seconds: u64,
+}
+
+impl Serialize for Backoff {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{}s..{}s", self.first_seconds, self.greatest_seconds))
+    }
 }
 
 impl<'de> Deserialize<'de> for Backoff {

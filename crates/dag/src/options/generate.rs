@@ -12,6 +12,7 @@ use crate::Labels;
 /// What the language model is asked to label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum Task {
     /// Named entities: `{"text", "entities": [{"text", "type"}]}` in completions.
     Ner,

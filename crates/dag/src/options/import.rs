@@ -25,6 +25,7 @@ pub(super) enum SensitivityName {
 /// Form of an annotated corpus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum ImportFormat {
     /// Told from the file itself.
     #[default]
