@@ -137,7 +137,7 @@ fn replace(value: &mut serde_json::Value, text: &str) {
                 }
             }
         }
-        serde_json::Value::String(string) => *string = text.to_owned(),
+        serde_json::Value::String(string) => text.clone_into(string),
         _ => {}
     }
 }
