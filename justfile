@@ -14,41 +14,49 @@ run PIPELINE *ARGS:
 setup:
     @cargo run -p clinsynth-cli --bin clinsynth -- setup
 
-# Run the tests: cargo test --workspace, with the two variables that `clinsynth setup --shell` prints
+# Run the tests: cargo test --workspace, with ORT_DYLIB_PATH and CLINSYNTH_ENCODER set to what `clinsynth setup` prints
 test *ARGS:
+    @"{{ just_executable() }}" with-models cargo test --workspace "$@"
+
+# Run the slow tests too: real downloads, Python readers, a llama.cpp server, headless Chromium (tests/reference/README.md)
+test-all: reference
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build --workspace --bins --tests
-    settings="$("${CARGO_TARGET_DIR:-target}/debug/clinsynth" setup --shell)"
-    eval "$settings"
-    cargo test --workspace "$@"
-
-# Run the slow tests too: real downloads, Python readers (tests/reference/README.md), headless Chromium
-test-all: reference
-    CLINSYNTH_PYTHON="$PWD/target/reference/bin/python" just test -- --include-ignored
+    export CLINSYNTH_PYTHON="$PWD/target/reference/bin/python"
+    coproc llama { exec "$CLINSYNTH_PYTHON" tests/reference/llama_server.py; }
+    trap 'kill "$llama_PID"' EXIT
+    read -r -u "${llama[0]}" url
+    export "$url"
+    "{{ just_executable() }}" test -- --include-ignored
 
 # Make the Python environment that test-all compares with
 reference:
     test -x target/reference/bin/python || python3 -m venv target/reference
-    target/reference/bin/python -m pip install --quiet --requirement tests/reference/requirements.txt
+    target/reference/bin/python -m pip install --quiet -r tests/reference/requirements.txt -r tests/reference/requirements-llama.txt
 
 # Check format and lints
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
 
-# Run one benchmark: `just bench encode` is cargo bench --workspace --bench encode
+# Run one benchmark: `just bench encode` is cargo bench --workspace --bench encode, with the variables of `test`
 bench NAME *ARGS:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    cargo build -p clinsynth-cli --bin clinsynth
-    settings="$("${CARGO_TARGET_DIR:-target}/debug/clinsynth" setup --shell)"
-    eval "$settings"
-    cargo bench --workspace --bench "$@"
+    @"{{ just_executable() }}" with-models cargo bench --workspace --bench "$@"
 
 # Write schemas/ anew after a change of a table or of the pipeline file
 schemas:
-    cargo run -p clinsynth-cli --bin clinsynth -- schemas schemas
+    UPDATE_SCHEMAS=1 cargo test -p clinsynth-dag --test dag
+
+# One build serves `clinsynth setup` and the tests: built alone, the command would get dependencies with fewer features.
+[private]
+with-models *COMMAND:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --workspace --bins --tests
+    places="$("${CARGO_TARGET_DIR:-target}/debug/clinsynth" setup)"
+    export ORT_DYLIB_PATH="$(sed -n 's/^ONNX Runtime *//p' <<<"$places")"
+    export CLINSYNTH_ENCODER="$(sed -n 's/^encoder *//p' <<<"$places")"
+    "$@"
 
 # Build the documentation of every crate
 doc:
