@@ -38,11 +38,19 @@ proptest! {
         check_round_trip(&rows);
     }
 
-    /// However the rows are cut, the file has the same bytes.
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    /// However the rows are cut, the file has the same bytes. The texts fill several pages, whose borders would tell.
     #[test]
     fn the_same_rows_give_the_same_bytes(cuts in prop::collection::vec(1usize..700, 1..6)) {
         let folder = tempfile::tempdir().unwrap();
-        let rows = examples(1500);
+        let mut rows = examples(1500);
+        for (index, row) in rows.iter_mut().enumerate() {
+            row.text = format!("{index} ").repeat(500);
+        }
         let (whole, cut) = (folder.path().join("whole.parquet"), folder.path().join("cut.parquet"));
         write_rows(&whole, rows.clone(), settings()).unwrap();
         let mut writer = DatasetWriter::create(&cut, settings()).unwrap();
