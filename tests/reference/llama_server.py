@@ -1,6 +1,6 @@
 """Start a real llama.cpp server with random weights on loopback, for the tests of the live backend.
 
-    pip install xllamacpp gguf numpy
+    pip install -r tests/reference/requirements-llama.txt
     python tests/reference/llama_server.py [PORT]
 
 Prints `CLINSYNTH_LLAMA_URL=http://127.0.0.1:PORT/v1` once it answers and runs until it is stopped. Key: sk-test. With the

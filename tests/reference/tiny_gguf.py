@@ -1,10 +1,13 @@
 """Write a tiny Llama model in GGUF with random weights: a real model file for server tests, with nothing to download.
 
-    pip install gguf numpy
-    python tiny_gguf.py OUT.gguf
+    pip install -r tests/reference/requirements-llama.txt
+    python tests/reference/tiny_gguf.py OUT.gguf
 
-Half a megabyte; two layers of width 64; a vocabulary of single bytes and printable ASCII. The weights follow from a fixed
-seed, so the file is the same each time.
+Half a megabyte; two layers of width 64; a vocabulary of single bytes, printable ASCII and a few longer characters. The
+weights follow from a fixed seed, so the file is the same each time.
+
+Raw bytes are kept unlikely: a model that strings them together at random writes invalid UTF-8, and the server then answers
+with status 500 ("does not match the expected peg-native format").
 """
 
 import sys
@@ -14,7 +17,7 @@ import numpy as np
 
 WIDTH, INNER, HEADS, LAYERS, CONTEXT = 64, 128, 4, 2, 16384
 SPECIAL = ["<unk>", "<s>", "</s>"]
-PIECES = ["\u2581"] + [chr(code) for code in range(33, 127)]
+PIECES = ["\u2581"] + [chr(code) for code in range(33, 127)] + list("éßβµ–漢🧬")
 
 
 def vocabulary():
@@ -34,9 +37,14 @@ def tensors(rng, size):
         return rng.normal(0, 0.05, shape).astype(np.float32)
 
     norm = np.ones(WIDTH, np.float32)
-    yield "token_embd.weight", normal(size, WIDTH)
+    embedding, output = normal(size, WIDTH), normal(size, WIDTH)
+    # The first component is large in every state, and the output counts it against the byte tokens.
+    embedding[:, 0] = 4
+    output[:, 0] = 0
+    output[len(SPECIAL) : len(SPECIAL) + 256, 0] = -4
+    yield "token_embd.weight", embedding
     yield "output_norm.weight", norm
-    yield "output.weight", normal(size, WIDTH)
+    yield "output.weight", output
     for layer in range(LAYERS):
         block = f"blk.{layer}."
         yield block + "attn_norm.weight", norm

@@ -3,10 +3,10 @@ use std::time::Duration;
 use clinsynth_contract::Hasher;
 
 /// Longest wait between two attempts that is our own choice.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Longest wait that a server may ask for; beyond it the request is given up.
-pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(600);
+pub(crate) const LONGEST_ASKED: Duration = Duration::from_mins(10);
 
 /// The wait before attempt `attempt` (1 for the first repetition): doubles each time, and then a part between a half and
 /// the whole of it is taken, so that requests that failed together do not come back together.

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn reads_replies_of_compatible_servers() {
-        let check = |value: Value, expected: Result<(&str, Option<&str>, Option<u32>), (Reason, &str)>| {
+        type Found<'a> = Result<(&'a str, Option<&'a str>, Option<u32>), (Reason, &'a str)>;
+        let check = |value: Value, expected: Found<'_>| {
             let found = ChatReply::read(&value);
             let found = match &found {
                 Ok(reply) => Ok((reply.text.as_str(), reply.finish_reason.as_deref(), reply.completion_tokens)),

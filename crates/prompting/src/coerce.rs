@@ -139,13 +139,11 @@ fn checked(text: &str, label: &str, labels: &LabelNames) -> Result<Mention, Prob
     if text.is_empty() {
         return Err((Reason::EmptyMention, format!("a mention of `{label}` is empty")));
     }
-    match labels.resolve(label) {
-        Some(known) => Ok(Mention { text: text.to_owned(), label: known.to_owned() }),
-        None => {
-            let words = format!("mention `{text}` has label `{label}`, expected one of {}", labels.list());
-            Err((Reason::UnknownLabel, words))
-        }
-    }
+    let Some(known) = labels.resolve(label) else {
+        let words = format!("mention `{text}` has label `{label}`, expected one of {}", labels.list());
+        return Err((Reason::UnknownLabel, words));
+    };
+    Ok(Mention { text: text.to_owned(), label: known.to_owned() })
 }
 
 fn read_pair(map: &Map<String, Value>, expected: &Expected) -> Result<Marks, Problem> {
@@ -158,13 +156,11 @@ fn read_pair(map: &Map<String, Value>, expected: &Expected) -> Result<Marks, Pro
     let Some(word) = field(map, &RELATION_KEYS).and_then(Value::as_str) else {
         return Err((Reason::RelationMissing, "the example has no `relation`".to_owned()));
     };
-    match expected.relations.resolve(word) {
-        Some(relation) => Ok(Marks::Pair { head, tail, relation: relation.to_owned() }),
-        None => {
-            let words = format!("relation `{word}`, expected one of {}", expected.relations.list());
-            Err((Reason::UnknownRelation, words))
-        }
-    }
+    let Some(relation) = expected.relations.resolve(word) else {
+        let words = format!("relation `{word}`, expected one of {}", expected.relations.list());
+        return Err((Reason::UnknownRelation, words));
+    };
+    Ok(Marks::Pair { head, tail, relation: relation.to_owned() })
 }
 
 #[cfg(test)]
@@ -191,6 +187,7 @@ mod tests {
         found.iter().map(|(text, label)| Mention { text: (*text).into(), label: (*label).into() }).collect()
     }
 
+    #[allow(clippy::needless_pass_by_value)]
     fn check(task: Task, example: Value, marks: Result<Marks, (Reason, &str)>) {
         let found = coerce(&example, &expected(task)).map(|draft| draft.marks);
         assert_eq!(found, marks.map_err(|(reason, words)| (reason, words.to_owned())), "{example}");

@@ -80,7 +80,7 @@ impl Endpoint {
             json_mode: JsonMode::default(),
             concurrency: 8,
             connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(180),
+            timeout: Duration::from_mins(3),
             retries: 5,
             first_backoff: Duration::from_millis(500),
         }
@@ -149,6 +149,10 @@ impl Origin {
     /// `host:port`, as the `egress` table has it.
     pub fn host_and_port(&self) -> String {
         format!("{}:{}", self.host, self.port)
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.scheme == "https"
     }
 
     /// Whether it is this machine: a loopback address or `localhost`, which the client never asks a name server about.

@@ -132,6 +132,18 @@ pub enum PromptingError {
         /// What to do.
         remedy: String,
     },
+    /// Every request so far ended without a completion.
+    #[error(
+        "`{url}` answered none of the first {tried} requests (the last: {last}): check the model's name and settings"
+    )]
+    NothingAnswered {
+        /// Base URL of the endpoint.
+        url: String,
+        /// Requests that were over.
+        tried: usize,
+        /// How the last of them ended.
+        last: String,
+    },
     /// The egress guard stopped a request before it left.
     #[error("egress guard: request `{request}` for `{host}` was stopped: {problem}")]
     Egress {

@@ -1,5 +1,31 @@
 //! Prompts for language models, and labelled examples out of their completions.
 //!
+//! Seeds and a template become prompts ([`enumerate`]); prompts that may travel ([`clear`]) are answered by recordings or by
+//! any OpenAI-compatible endpoint ([`complete`]); completions become examples with character offsets ([`parse`]). What fails
+//! on the way is a row of the `quarantine` table with a [`Reason`].
+//!
+//! ```
+//! use clinsynth_contract::{Completion, Entity, Span};
+//! use clinsynth_prompting::{GenerateSettings, Label, Labelling, ParseSettings, Parameters, PromptSeed, Template};
+//!
+//! let labelling = Labelling { labels: vec![Label::new("Disease", "an illness")], ..Labelling::default() };
+//! let template = Template::parse("ner.md.j2", "--- user\nWrite {{ count }} sentences on {{ topic }}.")?;
+//! let seed = PromptSeed { topic: Some("gout".into()), count: 1, ..PromptSeed::default() };
+//! let settings = GenerateSettings {
+//!     labelling: labelling.clone(),
+//!     parameters: Parameters { model: "any".into(), ..Parameters::default() },
+//!     ..GenerateSettings::default()
+//! };
+//! let prompts = clinsynth_prompting::enumerate(&template, &[seed], &settings)?;
+//! assert_eq!(prompts[0].messages[0].content, "Write 1 sentences on gout.");
+//!
+//! let text = r#"{"examples": [{"text": "He has gout.", "entities": [{"text": "gout", "type": "disease"}]}]}"#;
+//! let completion = Completion { request: prompts[0].request.clone(), text: text.into(), ..Completion::default() };
+//! let parsed = clinsynth_prompting::parse(&[completion], &prompts, &ParseSettings::new(labelling))?;
+//! assert_eq!(parsed.examples[0].entities, [Entity::new(Span::new(7, 11), "Disease")]);
+//! # Ok::<(), clinsynth_prompting::PromptingError>(())
+//! ```
+//!
 //! This crate knows nothing about curation, training or files of tables.
 
 mod align;
@@ -19,6 +45,8 @@ mod journal;
 mod labels;
 mod ladder;
 mod live;
+#[cfg(test)]
+mod live_tests;
 mod locate;
 mod parse;
 mod reason;
@@ -27,6 +55,8 @@ mod seeds;
 mod status;
 mod task;
 mod template;
+#[cfg(test)]
+mod test_server;
 mod transport;
 
 pub use clearance::{ClearedPrompts, clear};

@@ -20,6 +20,9 @@ use crate::{Answers, Connections, Endpoint, GenerateSettings, Progress, Promptin
 /// How often the caller's cancel flag is looked at.
 const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
+/// Requests that may all end without a completion before the run is given up.
+const FUTILE: usize = 16;
+
 /// How one request ended.
 enum Outcome {
     Completed(Completion),
@@ -77,6 +80,10 @@ async fn drive(
                 Ok(Some(outcome)) => {
                     tally.take(index, outcome);
                     (connections.observer)(&tally.progress);
+                    if let Some(error) = tally.nothing_answered(asker) {
+                        stop.store(true, Ordering::Relaxed);
+                        fatal.get_or_insert(error);
+                    }
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -173,8 +180,9 @@ impl Asker {
             let request = ChatRequest::new(prompt, &self.settings.parameters, rung, &schema);
             let reply: Result<Value, Failure> = client.chat().create_byot(&request).await.map_err(Failure::from);
             match reply {
-                Err(Failure::FormatRefused(words)) if self.ladder.step_down(rung) => {
-                    tracing::info!(endpoint = %self.endpoint.name, ?rung, "does not take this response format: {words}");
+                Err(Failure::FormatRefused(_)) if self.ladder.step_down(rung) => {
+                    // The server's words stay out of the log: they may repeat the prompt.
+                    tracing::info!(endpoint = %self.endpoint.name, ?rung, "response format refused, going down the ladder");
                 }
                 Err(failure) => return Err(failure),
                 Ok(value) => {
@@ -244,6 +252,20 @@ impl Tally {
             Outcome::SetAside(_) => self.progress.set_aside += 1,
         }
         self.outcomes[index] = Some(outcome);
+    }
+
+    /// The error of a run that goes nowhere: nothing but faults so far, and more than could run side by side.
+    fn nothing_answered(&self, asker: &Asker) -> Option<PromptingError> {
+        let Progress { done, set_aside, .. } = self.progress;
+        if set_aside < done || done < FUTILE.max(asker.endpoint.concurrency) {
+            return None;
+        }
+        let last = self.outcomes.iter().rev().flatten().find_map(|outcome| match outcome {
+            Outcome::SetAside(row) => Some(row.detail.clone()),
+            Outcome::Completed(_) => None,
+        });
+        let url = asker.endpoint.base_url.clone();
+        Some(PromptingError::NothingAnswered { url, tried: done, last: last.unwrap_or_default() })
     }
 
     fn interrupted(&self) -> PromptingError {

@@ -35,7 +35,7 @@ type Key = (Task, Option<String>, Option<String>, u32);
 #[derive(Clone, Debug)]
 pub struct Recordings {
     path: PathBuf,
-    recordings: Vec<Recording>,
+    rows: Vec<Recording>,
     by_key: BTreeMap<Key, Vec<usize>>,
     bad_lines: Vec<BadLine>,
 }
@@ -55,7 +55,7 @@ impl Recordings {
     pub fn read(path: &Path) -> Result<Self, PromptingError> {
         let bytes = fs::read(path).map_err(|source| PromptingError::file("read", path, source))?;
         let mut found =
-            Self { path: path.to_owned(), recordings: Vec::new(), by_key: BTreeMap::new(), bad_lines: Vec::new() };
+            Self { path: path.to_owned(), rows: Vec::new(), by_key: BTreeMap::new(), bad_lines: Vec::new() };
         for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
@@ -68,7 +68,7 @@ impl Recordings {
                 }
             }
         }
-        if found.recordings.is_empty() {
+        if found.rows.is_empty() {
             let (line, problem) = found
                 .bad_lines
                 .first()
@@ -80,13 +80,13 @@ impl Recordings {
 
     /// The usable recordings, in the file's order.
     pub fn recordings(&self) -> &[Recording] {
-        &self.recordings
+        &self.rows
     }
 
     fn add(&mut self, recording: Recording) {
         let key = (recording.task, recording.topic.clone(), recording.style.clone(), recording.count);
-        self.by_key.entry(key).or_default().push(self.recordings.len());
-        self.recordings.push(recording);
+        self.by_key.entry(key).or_default().push(self.rows.len());
+        self.rows.push(recording);
     }
 
     /// The completion for each prompt, in order, and what is quarantined: unusable lines, and prompts that no recording
@@ -99,7 +99,7 @@ impl Recordings {
             let key = (task, prompt.topic.clone(), prompt.style.clone(), prompt.count);
             let occurrence = used.entry(key.clone()).or_default();
             match self.by_key.get(&key).and_then(|indices| indices.get(*occurrence)) {
-                Some(&index) => completions.push(replayed(prompt, &self.recordings[index])),
+                Some(&index) => completions.push(replayed(prompt, &self.rows[index])),
                 None => quarantined.push(self.no_recording_row(prompt, task, *occurrence)),
             }
             *occurrence += 1;

@@ -35,7 +35,7 @@ const COLUMNS: [&str; 6] = ["topic", "style", "count", "mention", "label", "conc
 pub fn read_seeds(path: &Path) -> Result<Vec<PromptSeed>, PromptingError> {
     let bytes = fs::read(path).map_err(|source| PromptingError::file("read", path, source))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+        let line = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count();
         bad_line(path, line, "is not UTF-8")
     })?;
     let mut lines = text

@@ -135,26 +135,12 @@ impl Said {
     }
 
     fn is_validation(&self) -> bool {
-        let words = [
-            "validation",
-            "literal_error",
-            "input should be",
-            "value_error",
-            "extra inputs",
-            "does not match the expected",
-        ];
+        let words = ["validation", "literal_error", "input should be", "value_error", "extra inputs"];
         self.mentions(&words) || self.code.contains("invalid_request")
     }
 
     fn is_about_format(&self) -> bool {
-        self.mentions(&[
-            "response_format",
-            "json_schema",
-            "json_object",
-            "schema",
-            "grammar",
-            "does not match the expected",
-        ])
+        self.mentions(&["response_format", "json_schema", "json_object", "schema", "grammar"])
     }
 
     fn mentions(&self, words: &[&str]) -> bool {
@@ -234,6 +220,12 @@ mod tests {
         check(503, "<html>503</html>", "transient for all");
         check(500, r#"{"error":{"code":500,"message":"CUDA out of memory"}}"#, "transient");
         check(529, "overloaded", "transient");
+        // llama.cpp's answer when a sample breaks its own grammar, by invalid UTF-8 for example: the next may not.
+        check(
+            500,
+            r#"{"error":{"code":500,"message":"The model produced output that does not match the expected peg-native format","type":"server_error"}}"#,
+            "transient",
+        );
         // llama-cpp-python's answer to json_schema.
         check(
             500,

@@ -169,7 +169,7 @@ mod tests {
         let check = |source: &str, expected: &str| assert_eq!(render(source).unwrap_err(), expected);
         check(
             "--- system\nhello\n--- user\n\n{{ topics }}",
-            "template `t.md.j2` line 5: undefined value: 'topics' is undefined",
+            "template `t.md.j2` line 5: undefined value: `topics` is undefined",
         );
         check(
             "--- user\n{% if count %}",
