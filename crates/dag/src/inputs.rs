@@ -33,6 +33,9 @@ impl Taker<'_> {
         if !problems.is_empty() {
             return Err(problems);
         }
+        if let Some(problem) = self.other_examples() {
+            return Err(vec![problem]);
+        }
         let is_wanted = |output: &Output| wanted.iter().any(|(name, _)| *name == output.name);
         let take = |giver: &PlannedStep, output: &Output| {
             let name = if against.contains(&giver.step.as_str()) { "against" } else { &output.name };
@@ -64,6 +67,24 @@ impl Taker<'_> {
             })
             .collect();
         if problems.is_empty() { Ok(options.against.iter().map(String::as_str).collect()) } else { Err(problems) }
+    }
+
+    /// Predictions that were made on other examples than the gold: metrics would refuse them, but only after training.
+    fn other_examples(&self) -> Option<Diagnostic> {
+        let StepKind::Evaluate(_) = self.kind else { return None };
+        let gold = self.givers("examples").next()?;
+        let predictions = self.givers("predictions").next()?;
+        let mut read = predictions.inputs.iter().filter(|input| input.name == "examples");
+        let other =
+            read.find(|input| input.from != gold.id).filter(|_| matches!(predictions.kind, StepKind::Predict(_)))?;
+        let (step, predictions, gold, other) = (self.step, &predictions.step, &gold.id, &other.from);
+        let message = format!("`{step}` holds what `{predictions}` found in `{other}` against the gold of `{gold}`");
+        Some(
+            self.node
+                .item("needs", predictions)
+                .problem(message)
+                .help("predictions and gold must be of the same examples"),
+        )
     }
 
     fn check_count(&self, name: &str, arity: Arity, givers: &[&PlannedStep]) -> Option<Diagnostic> {

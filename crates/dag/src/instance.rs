@@ -1,19 +1,20 @@
 //! Step instances: options read at one point of the matrix, inputs bound, sensitivity carried on.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-use clinsynth_contract::TagSet;
+use clinsynth_contract::Sensitivity;
 
+use crate::checks::{check_kind, check_slots, fill_names, read_options, unknown_options};
 use crate::draft::Draft;
 use crate::expression::Scope;
 use crate::inputs::{Taker, outputs, refuse_egress};
 use crate::kind::Uses;
-use crate::matrix::{Point, agree, check_name, instance_id};
+use crate::matrix::{Point, agree, instance_id};
 use crate::node::{Content, Node};
 use crate::options::REPLAY;
 use crate::pipeline::{PipelineFile, StepFile};
-use crate::reader::{read, unknown_keys};
-use crate::{Diagnostic, Endpoint, GenerateOptions, Labels, PlannedStep, SkippedStep, StepKind, Task, files};
+use crate::reader::read;
+use crate::{Diagnostic, Endpoint, ExternalFile, GenerateOptions, Labels, PlannedStep, SkippedStep, StepKind, files};
 
 /// Adds steps one after the other, each after all that it needs.
 pub(crate) struct InstanceBuilder<'b> {
@@ -162,7 +163,7 @@ impl<'b> InstanceBuilder<'b> {
         &self,
         draft: &Draft<'_>,
         node: &Node,
-    ) -> Result<(StepKind, StepFile, Vec<crate::ExternalFile>), Vec<Diagnostic>> {
+    ) -> Result<(StepKind, StepFile, Vec<ExternalFile>), Vec<Diagnostic>> {
         let absent = Node::absent(draft.key.place);
         let with = node.get("with").filter(|with| with.content != Content::Null).unwrap_or(&absent);
         let file = read::<StepFile>(node, &format!("steps.{}", draft.name));
@@ -174,8 +175,8 @@ impl<'b> InstanceBuilder<'b> {
         let mut problems = Vec::new();
         match (kind, file, files) {
             (Ok(kind), Ok(file), Ok(files)) => {
-                problems.extend(self.check_slots(&file, node));
-                problems.extend(check_kind(&kind, &file, node, with));
+                problems.extend(check_slots(&file, &self.file.limits, node));
+                problems.extend(check_kind(&kind, &file, &self.file.labels, node, with));
                 if problems.is_empty() { Ok((kind, file, files)) } else { Err(problems) }
             }
             (kind, file, files) => {
@@ -185,25 +186,6 @@ impl<'b> InstanceBuilder<'b> {
                 Err(problems)
             }
         }
-    }
-
-    fn check_slots(&self, file: &StepFile, node: &Node) -> Vec<Diagnostic> {
-        let slots = node.nearest(&["slots"]);
-        let known = || self.file.limits.keys().map(String::as_str);
-        let check = |(name, count): (&String, &crate::pipeline::Count)| match self.file.limits.get(name) {
-            None => {
-                let key = slots.entries().iter().find(|(key, _)| key.name == *name);
-                let place = key.map_or(slots.place, |(key, _)| key.place);
-                let problem = Diagnostic::new(place, format!("unknown limit `{name}`"));
-                Some(problem.suggest(name, known()).or_list("limits", known()))
-            }
-            Some(limit) if limit.0 < count.0 => {
-                let message = format!("{} slots of `{name}` are never free: the limit is {}", count.0, limit.0);
-                Some(slots.nearest(&[name]).problem(message))
-            }
-            Some(_) => None,
-        };
-        file.slots.iter().filter_map(check).collect()
     }
 
     fn plan_step(
@@ -233,7 +215,7 @@ impl<'b> InstanceBuilder<'b> {
             step: draft.name.to_owned(),
             matrix: point.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect(),
             needs: needed.iter().map(|step| step.id.clone()).collect(),
-            sensitivity: clinsynth_contract::Sensitivity::highest(outputs.iter().map(|output| output.sensitivity)),
+            sensitivity: Sensitivity::highest(outputs.iter().map(|output| output.sensitivity)),
             labels: self.labels(kind.uses()),
             kind,
             inputs,
@@ -304,96 +286,5 @@ fn is_true(value: &Content) -> bool {
         Content::Number(value) => value.as_f64() != Some(0.0),
         Content::Text(value) => !value.is_empty(),
         Content::List(_) | Content::Map(_) => true,
-    }
-}
-
-fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
-    Ok(match uses {
-        Uses::Generate => StepKind::Generate(read(with, path)?),
-        Uses::Import => StepKind::Import(read(with, path)?),
-        Uses::Curate => StepKind::Curate(read(with, path)?),
-        Uses::Train => StepKind::Train(read(with, path)?),
-        Uses::Predict => StepKind::Predict(read(with, path)?),
-        Uses::Evaluate => StepKind::Evaluate(read(with, path)?),
-        Uses::Report => StepKind::Report(read(with, path)?),
-        Uses::Command => StepKind::Command(read(with, path)?),
-    })
-}
-
-fn unknown_options(uses: Uses, with: &Node, path: &str) -> Vec<Diagnostic> {
-    match uses {
-        Uses::Generate => unknown_keys::<GenerateOptions>(with, path),
-        Uses::Import => unknown_keys::<crate::ImportOptions>(with, path),
-        Uses::Curate => unknown_keys::<crate::CurateOptions>(with, path),
-        Uses::Train => unknown_keys::<crate::TrainOptions>(with, path),
-        Uses::Predict => unknown_keys::<crate::PredictOptions>(with, path),
-        Uses::Evaluate => unknown_keys::<crate::EvaluateOptions>(with, path),
-        Uses::Report => unknown_keys::<crate::ReportOptions>(with, path),
-        Uses::Command => unknown_keys::<crate::CommandOptions>(with, path),
-    }
-}
-
-/// What no single option can tell.
-fn check_kind(kind: &StepKind, file: &StepFile, node: &Node, with: &Node) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
-    let is_command = matches!(kind, StepKind::Command(_));
-    if !file.env.is_empty() && !is_command {
-        problems
-            .push(node.nearest(&["env"]).problem("`env` is for `uses: command`: no other step reads the environment"));
-    }
-    match kind {
-        StepKind::Command(options) => problems.extend(check_command(options, with)),
-        StepKind::Train(options) if options.overlap >= options.max_length => {
-            problems.push(with.nearest(&["overlap"]).problem("`overlap` must be below `max-length`"));
-        }
-        StepKind::Curate(options) if options.min_words > options.max_words => {
-            problems.push(with.nearest(&["min-words"]).problem("`min-words` is above `max-words`"));
-        }
-        StepKind::Generate(options) => problems.extend(check_relations(options, with)),
-        _ => {}
-    }
-    problems
-}
-
-fn check_relations(options: &GenerateOptions, with: &Node) -> Option<Diagnostic> {
-    let node = with.nearest(&["relations"]);
-    match (options.task, options.relations.0.is_empty()) {
-        (Task::Ner, true) => None,
-        (Task::Ner, false) => Some(node.problem("`relations` is for `task: re`: `task: ner` labels mentions only")),
-        (Task::Re, true) => Some(node.problem("`task: re` takes `relations`, the labels of pairs, which is not given")),
-        (Task::Re, false) => TagSet::new(options.relations.names()).err().map(|error| node.problem(error.to_string())),
-    }
-}
-
-fn check_command(options: &crate::CommandOptions, with: &Node) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
-    if options.run.first().is_none_or(String::is_empty) {
-        problems.push(with.nearest(&["run"]).problem("`run` must name a program"));
-    }
-    for (key, node) in with.get("outs").map_or(&[][..], Node::entries) {
-        // An output such as `report.html` has a name with an ending.
-        let named = check_name(&key.name.replace('.', "-"));
-        problems
-            .extend(named.err().map(|_| Diagnostic::new(key.place, format!("`{}` cannot name an output", key.name))));
-        let path = options.outs.get(&key.name).map_or(Path::new(""), PathBuf::as_path);
-        let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-        if !inside || path.as_os_str().is_empty() {
-            problems
-                .push(node.problem(format!("output path `{}` must lie in the step's working folder", path.display())));
-        }
-    }
-    problems
-}
-
-/// Names that stand for something else when they are not given.
-fn fill_names(kind: &mut StepKind, pipeline: &str, inputs: &[crate::InputBinding]) {
-    match kind {
-        StepKind::Report(options) if options.title.is_empty() => pipeline.clone_into(&mut options.title),
-        StepKind::Evaluate(options) if options.dataset.is_empty() => {
-            if let Some(gold) = inputs.iter().find(|input| input.name == "examples") {
-                gold.from.clone_into(&mut options.dataset);
-            }
-        }
-        _ => {}
     }
 }

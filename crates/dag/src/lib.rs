@@ -14,6 +14,7 @@
 
 mod address;
 mod build;
+mod checks;
 mod diagnostic;
 mod draft;
 mod endpoint;
@@ -34,6 +35,7 @@ mod plan;
 mod reader;
 mod schema;
 mod step;
+mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Problems};
 pub use endpoint::{Endpoint, JsonMode};

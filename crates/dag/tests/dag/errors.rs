@@ -149,6 +149,7 @@ fn options_of_each_kind() {
             "  a: {uses: import, with: {path: korpus.txt}}",
             "  a: {uses: import, with: {path: .}}",
             "  a: {uses: evaluate, with: {labels: Disease}}",
+            "  a: {uses: evaluate, with: {labels: [Chemical, Diseases]}}",
             "  a: {uses: command, with: {run: echo}}",
             "  a: {uses: command, with: {run: []}}",
             "  a: {uses: command, with: {run: [sh], outs: {examples: ../x.parquet, 'a b': /tmp/x}}}",
@@ -204,6 +205,13 @@ fn inputs() {
             generate("write"),
             "  learn: {uses: train, needs: [write], matrix: {seed: [0, 1]}}".to_owned(),
             "  mark: {uses: predict, needs: [learn, write], matrix: {seed: [1, 2]}}".to_owned(),
+        ],
+        vec![
+            generate("write"),
+            generate("other"),
+            "  learn: {uses: train, needs: [write]}".to_owned(),
+            "  mark: {uses: predict, needs: [learn, other]}".to_owned(),
+            "  score: {uses: evaluate, needs: [write, mark]}".to_owned(),
         ],
         vec![generate("write"), "  clean: {uses: curate, needs: [write], with: {against: [wriet]}}".to_owned()],
         vec![

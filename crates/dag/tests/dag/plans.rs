@@ -267,3 +267,12 @@ fn what_a_batch_scheduler_needs_is_carried_over() {
     assert_eq!((step.retry.limit, step.retry.backoff.first_seconds, step.retry.backoff.greatest_seconds), (2, 10, 300));
     assert_eq!(step.slots["llm"], 2);
 }
+
+#[test]
+fn byte_order_marks_and_windows_lines_are_no_mistake() {
+    let yaml = with_steps("  a: {uses: command, with: {run: [x]}}");
+    let windows = format!("\u{feff}{}", yaml.replace('\n', "\r\n"));
+    assert_eq!(plan(&windows, &[]).unwrap(), plan(&yaml, &[]).unwrap());
+    let wrong = windows.replace("run:", "rum:");
+    assert!(plan(&wrong, &[]).unwrap_err().to_string().contains("pipeline.yaml:8:29\n"));
+}

@@ -1,0 +1,144 @@
+//! Reading a step's options, and what the type of no single option can tell.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use clinsynth_contract::TagSet;
+
+use crate::kind::Uses;
+use crate::matrix::check_name;
+use crate::node::Node;
+use crate::pipeline::{Count, StepFile};
+use crate::reader::{read, unknown_keys};
+use crate::{
+    CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions, InputBinding, Labels,
+    PredictOptions, ReportOptions, StepKind, Task, TrainOptions,
+};
+
+pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
+    Ok(match uses {
+        Uses::Generate => StepKind::Generate(read(with, path)?),
+        Uses::Import => StepKind::Import(read(with, path)?),
+        Uses::Curate => StepKind::Curate(read(with, path)?),
+        Uses::Train => StepKind::Train(read(with, path)?),
+        Uses::Predict => StepKind::Predict(read(with, path)?),
+        Uses::Evaluate => StepKind::Evaluate(read(with, path)?),
+        Uses::Report => StepKind::Report(read(with, path)?),
+        Uses::Command => StepKind::Command(read(with, path)?),
+    })
+}
+
+pub(crate) fn unknown_options(uses: Uses, with: &Node, path: &str) -> Vec<Diagnostic> {
+    match uses {
+        Uses::Generate => unknown_keys::<GenerateOptions>(with, path),
+        Uses::Import => unknown_keys::<ImportOptions>(with, path),
+        Uses::Curate => unknown_keys::<CurateOptions>(with, path),
+        Uses::Train => unknown_keys::<TrainOptions>(with, path),
+        Uses::Predict => unknown_keys::<PredictOptions>(with, path),
+        Uses::Evaluate => unknown_keys::<EvaluateOptions>(with, path),
+        Uses::Report => unknown_keys::<ReportOptions>(with, path),
+        Uses::Command => unknown_keys::<CommandOptions>(with, path),
+    }
+}
+
+/// What no single option can tell.
+pub(crate) fn check_kind(
+    kind: &StepKind,
+    file: &StepFile,
+    labels: &Labels,
+    node: &Node,
+    with: &Node,
+) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let is_command = matches!(kind, StepKind::Command(_));
+    if !file.env.is_empty() && !is_command {
+        problems
+            .push(node.nearest(&["env"]).problem("`env` is for `uses: command`: no other step reads the environment"));
+    }
+    match kind {
+        StepKind::Command(options) => problems.extend(check_command(options, with)),
+        StepKind::Train(options) if options.overlap >= options.max_length => {
+            problems.push(with.nearest(&["overlap"]).problem("`overlap` must be below `max-length`"));
+        }
+        StepKind::Curate(options) if options.min_words > options.max_words => {
+            problems.push(with.nearest(&["min-words"]).problem("`min-words` is above `max-words`"));
+        }
+        StepKind::Generate(options) => problems.extend(check_relations(options, with)),
+        StepKind::Evaluate(options) => problems.extend(check_scored_labels(options, &labels.names(), with)),
+        _ => {}
+    }
+    problems
+}
+
+fn check_scored_labels(options: &EvaluateOptions, labels: &[String], with: &Node) -> Vec<Diagnostic> {
+    let known = || labels.iter().map(String::as_str);
+    let scored = options.labels.iter().flatten();
+    let unknown = scored.filter(|label| !labels.contains(label));
+    let problem = |label: &String| {
+        let problem = with.item("labels", label).problem(format!("`{label}` is none of the pipeline's labels"));
+        problem.suggest(label, known()).or_list("labels", known())
+    };
+    unknown.map(problem).collect()
+}
+
+fn check_relations(options: &GenerateOptions, with: &Node) -> Option<Diagnostic> {
+    let node = with.nearest(&["relations"]);
+    match (options.task, options.relations.0.is_empty()) {
+        (Task::Ner, true) => None,
+        (Task::Ner, false) => Some(node.problem("`relations` is for `task: re`: `task: ner` labels mentions only")),
+        (Task::Re, true) => Some(node.problem("`task: re` takes `relations`, the labels of pairs, which is not given")),
+        (Task::Re, false) => TagSet::new(options.relations.names()).err().map(|error| node.problem(error.to_string())),
+    }
+}
+
+fn check_command(options: &CommandOptions, with: &Node) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    if options.run.first().is_none_or(String::is_empty) {
+        problems.push(with.nearest(&["run"]).problem("`run` must name a program"));
+    }
+    for (key, node) in with.get("outs").map_or(&[][..], Node::entries) {
+        // An output such as `report.html` has a name with an ending.
+        let named = check_name(&key.name.replace('.', "-"));
+        problems
+            .extend(named.err().map(|_| Diagnostic::new(key.place, format!("`{}` cannot name an output", key.name))));
+        let path = options.outs.get(&key.name).map_or(Path::new(""), PathBuf::as_path);
+        let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside || path.as_os_str().is_empty() {
+            problems
+                .push(node.problem(format!("output path `{}` must lie in the step's working folder", path.display())));
+        }
+    }
+    problems
+}
+
+/// Names that stand for something else when they are not given.
+pub(crate) fn fill_names(kind: &mut StepKind, pipeline: &str, inputs: &[InputBinding]) {
+    match kind {
+        StepKind::Report(options) if options.title.is_empty() => pipeline.clone_into(&mut options.title),
+        StepKind::Evaluate(options) if options.dataset.is_empty() => {
+            if let Some(gold) = inputs.iter().find(|input| input.name == "examples") {
+                gold.from.clone_into(&mut options.dataset);
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn check_slots(file: &StepFile, limits: &BTreeMap<String, Count>, node: &Node) -> Vec<Diagnostic> {
+    let slots = node.nearest(&["slots"]);
+    let known = || limits.keys().map(String::as_str);
+    let check = |(name, count): (&String, &Count)| match limits.get(name) {
+        None => {
+            let key = slots.entries().iter().find(|(key, _)| key.name == *name);
+            let place = key.map_or(slots.place, |(key, _)| key.place);
+            let problem = Diagnostic::new(place, format!("unknown limit `{name}`"));
+            Some(problem.suggest(name, known()).or_list("limits", known()))
+        }
+        Some(limit) if limit.0 < count.0 => {
+            let message = format!("{} slots of `{name}` are never free: the limit is {}", count.0, limit.0);
+            Some(slots.nearest(&[name]).problem(message))
+        }
+        Some(_) => None,
+    };
+    file.slots.iter().filter_map(check).collect()
+}
