@@ -163,3 +163,35 @@ fn hostile_text_stays_text() {
         assert_eq!(tags(&page) - marks(&page), tags(&plain) - marks(&plain), "{attack}");
     }
 }
+
+/// Relative luminance of `#rrggbb`, as WCAG 2.2 defines it.
+fn luminance(colour: &str) -> f64 {
+    let channel = |at: usize| {
+        let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+}
+
+#[test]
+fn text_stands_out_from_its_background_in_light_and_dark() {
+    let page = render(&Report::default()).unwrap();
+    let (_, style) = page.split_once("<style>").unwrap();
+    let (light, rest) = style.split_once("@media screen and (prefers-color-scheme: dark)").unwrap();
+    for (mode, colours) in [("light", light), ("dark", &rest[..rest.find("*, *").unwrap()])] {
+        let colour = |name: &str| {
+            let (_, value) =
+                colours.split_once(&format!("--{name}: ")).unwrap_or_else(|| panic!("no {name} in {mode}"));
+            luminance(&value[..7])
+        };
+        let texts = ["ink", "soft", "accent", "gold", "predicted", "public", "synthetic", "aggregate", "restricted"];
+        let on_plain = texts.iter().flat_map(|text| [(*text, "paper"), (*text, "surface")]);
+        for (text, background) in
+            on_plain.chain([("ink", "predicted-wash"), ("ink", "accent-wash"), ("accent", "accent-wash")])
+        {
+            let (one, other) = (colour(text), colour(background));
+            let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(contrast >= 4.5, "{text} on {background} in {mode} has a contrast of {contrast:.2}");
+        }
+    }
+}
