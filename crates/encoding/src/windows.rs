@@ -45,11 +45,12 @@ fn reach(lengths: &[usize], first: usize, budget: usize) -> usize {
 }
 
 /// Where the window after `window` starts: as far back as the overlap asks, but not so far that the first word beyond
-/// `window` finds no room, for then the next window would bring nothing new.
+/// `window` finds no room, for then the next window would bring nothing new. It is after `window`'s own start, for all
+/// of `window` left that word no room.
 fn next_start(lengths: &[usize], window: Range<usize>, budget: usize, overlap: usize) -> usize {
     let mut used = lengths[window.end];
     let mut start = window.end;
-    while start > window.start + 1 && window.end - start < overlap && used + lengths[start - 1] <= budget {
+    while window.end - start < overlap && used + lengths[start - 1] <= budget {
         start -= 1;
         used += lengths[start];
     }

@@ -105,3 +105,34 @@ fn ids_equal_hugging_face_for_words() {
         }
     }
 }
+
+/// An encoder from a description that was changed.
+fn changed(description: &serde_json::Value) -> Encoder {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    std::fs::write(&path, description.to_string()).unwrap();
+    Encoder::load(&path, &EncodingSettings { max_tokens: 2048, overlap_words: 0 }).unwrap()
+}
+
+#[test]
+fn a_byte_level_step_within_a_sequence_takes_the_space_too() {
+    let mut description: serde_json::Value = read("bytelevel.json");
+    let step = description["pre_tokenizer"].take();
+    description["pre_tokenizer"] = serde_json::json!({ "type": "Sequence", "pretokenizers": [step] });
+    let encoder = changed(&description);
+    for case in &read::<BTreeMap<String, Vec<SubTokens>>>("subtokens.json")["bytelevel"] {
+        check(&encoder, 3, case);
+    }
+}
+
+#[test]
+fn a_unigram_model_names_its_unknown_token_by_number() {
+    let encoder = changed(&serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "pre_tokenizer": null,
+        "post_processor": null, "decoder": null,
+        "normalizer": { "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": false, "strip_accents": null, "lowercase": true },
+        "model": { "type": "Unigram", "unk_id": 1, "vocab": [["a", -1.0], ["?", 0.0], ["b", -2.0]], "byte_fallback": false },
+    }));
+    let row = Text { example: "e", document: "d", text: "a \u{7} b", sensitivity: Sensitivity::Public };
+    assert_eq!(encoder.encode_texts([row]).unwrap()[0].input_ids, [0, 1, 2]);
+}

@@ -1,8 +1,13 @@
+use std::sync::LazyLock;
+
 use clinsynth_contract::{Encoding, Entity, Example, Quarantined, Sensitivity, Span, TagSet};
-use clinsynth_encoding::{spans, words};
+use clinsynth_encoding::{Encoder, spans, words};
 use proptest::prelude::*;
 
 use crate::encoder;
+
+/// Windows so short that most texts need several.
+static SHORT: LazyLock<Encoder> = LazyLock::new(|| encoder("wordpiece.json", 14, 3));
 
 /// Text of letters, marks, emoji with joiners, right-to-left and Chinese script, controls, spaces, and anything else.
 fn text() -> impl Strategy<Value = String> {
@@ -62,7 +67,7 @@ proptest! {
     fn spans_on_word_edges_survive_windows(text in text(), draws in prop::collection::vec((0usize..4, 1usize..4, any::<bool>()), 0..20)) {
         let bounds: Vec<Span> = words(&text).iter().map(|word| word.span).collect();
         let example = Example { text, entities: entities(&bounds, &draws), ..Example::default() };
-        let encoded = encoder("wordpiece.json", 14, 3).encode_examples(std::slice::from_ref(&example), &labels()).unwrap();
+        let encoded = SHORT.encode_examples(std::slice::from_ref(&example), &labels()).unwrap();
         prop_assert_eq!(encoded.misaligned, []);
         let (found, tags) = owned(&encoded.encodings);
         prop_assert_eq!(&found, &bounds);
@@ -95,7 +100,7 @@ proptest! {
             .collect();
         let bounds: Vec<Span> = words(&text).iter().map(|word| word.span).collect();
         let example = Example { text, entities, ..Example::default() };
-        let encoded = encoder("wordpiece.json", 14, 3).encode_examples(std::slice::from_ref(&example), &labels()).unwrap();
+        let encoded = SHORT.encode_examples(std::slice::from_ref(&example), &labels()).unwrap();
         let found = spans(&owned(&encoded.encodings).1, &bounds, &labels());
         let lost = encoded.misaligned.iter().filter(|row| ["span_without_word", "span_overlaps"].contains(&row.reason.as_str())).count();
         prop_assert_eq!(found.len() + lost, example.entities.len());
@@ -186,4 +191,10 @@ fn spans_that_words_cannot_say_are_reported() {
         [row("span_over_space", "`Chemical` `  breast cancer ` at 12..28 was tagged as `breast cancer` at 14..27")]
     );
     assert_eq!(encoded.encodings[0].tags, [0, 0, 3, 4, 0]);
+    let begun = Example { entities: vec![Entity::new(Span::new(2, 8), "Chemical")], ..example.clone() };
+    let encoded = encoder("wordpiece.json", 64, 4).encode_examples(&[begun], &labels()).unwrap();
+    assert_eq!(
+        encoded.misaligned,
+        [row("span_inside_word", "`Chemical` `aemias` at 2..8 was tagged as `anaemias` at 0..8")]
+    );
 }
