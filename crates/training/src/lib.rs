@@ -31,6 +31,7 @@ mod artifact;
 mod batch;
 mod batching;
 mod checkpoint;
+mod data;
 mod dropout;
 mod error;
 mod evaluate;

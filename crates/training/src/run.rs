@@ -2,18 +2,17 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use clinsynth_contract::{Encoding, HistoryPoint};
+use clinsynth_contract::{Encoding, HistoryPoint, Manifest};
 use clinsynth_runtime::Runtime;
 
 use crate::artifact::Artifact;
 use crate::batch::Batch;
-use crate::batching::{epoch_batches, token_budget};
 use crate::checkpoint::{Checkpoint, CheckpointFolder, OPTIMIZER, drop_moments};
+use crate::data::Data;
 use crate::evaluate::Evaluator;
 use crate::pace::Pace;
-use crate::sample::{self, Sample};
 use crate::schedule::rate_factor;
-use crate::state::{Fingerprint, RunState};
+use crate::state::RunState;
 use crate::step::Stepper;
 use crate::weights::Weights;
 use crate::{Phase, Progress, Recipe, TrainingError};
@@ -52,22 +51,30 @@ pub fn train(
 ) -> Result<Outcome, TrainingError> {
     recipe.check()?;
     let artifact = Artifact::open(artifact, runtime.version())?;
-    let (encoder, tags) = (&artifact.manifest.encoder, artifact.manifest.tags.len());
-    let data =
-        Data::new(sample::samples(train, "train", encoder, tags)?, sample::samples(dev, "dev", encoder, tags)?, recipe);
-    let fingerprint = Fingerprint {
-        recipe: recipe.digest(),
-        artifact: artifact.digest.clone(),
-        train: sample::digest(&data.train),
-        dev: sample::digest(&data.dev),
-    };
+    let data = Data::new(train, dev, recipe, &artifact.manifest)?;
+    let fingerprint = data.fingerprint(recipe, &artifact);
     let folder = CheckpointFolder::open(run_dir)?;
-    let found = folder.latest(&fingerprint)?;
-    if let Some(outcome) = found.as_ref().and_then(|found| outcome(&folder, &found.state)) {
+    let (state, saved) = match folder.latest(&fingerprint)? {
+        Some(Checkpoint { path, state }) => (state, Some(path)),
+        None => (RunState::new(fingerprint, recipe.clone(), data.steps(recipe)), None),
+    };
+    if let Some(outcome) = outcome(&folder, &state) {
         return Ok(outcome);
     }
-    let fresh = RunState::new(fingerprint, recipe.clone(), data.steps(recipe));
-    Run::start(runtime, artifact, data, recipe, folder, found, fresh, observer)?.finish()
+    let mut weights = first_weights(&artifact, saved.as_deref())?;
+    let stepper = Stepper::new(runtime, &artifact, recipe, &mut weights)?;
+    let evaluator = Evaluator::new(runtime, &artifact, recipe, &weights)?;
+    let (batches, pace) = (Vec::new(), Pace::new());
+    Run { stepper, evaluator, weights, artifact, data, recipe, folder, observer, state, saved, batches, pace }.finish()
+}
+
+/// The weights and moments of a checkpoint, or the artifact's own weights with moments of zero.
+fn first_weights(artifact: &Artifact, saved: Option<&Path>) -> Result<Weights, TrainingError> {
+    let Some(path) = saved else {
+        return Weights::load(&artifact.manifest, &artifact.weights(), None);
+    };
+    tracing::info!(checkpoint = %path.display(), "going on from a checkpoint");
+    Weights::load(&artifact.manifest, &path.join(Manifest::WEIGHTS), Some(&path.join(OPTIMIZER)))
 }
 
 /// The outcome of a finished state.
@@ -82,95 +89,51 @@ fn outcome(folder: &CheckpointFolder, state: &RunState) -> Option<Outcome> {
     })
 }
 
-/// Both splits, and what batches are made of.
-struct Data {
-    train: Vec<Sample>,
-    dev: Vec<Sample>,
-    lengths: Vec<usize>,
-    budget: usize,
-}
-
-impl Data {
-    fn new(train: Vec<Sample>, dev: Vec<Sample>, recipe: &Recipe) -> Self {
-        let lengths = train.iter().map(|sample| sample.ids.len()).collect();
-        let budget = token_budget(&train, recipe.batch_sequences);
-        Self { train, dev, lengths, budget }
-    }
-
-    fn batches(&self, recipe: &Recipe, epoch: u32) -> Vec<Vec<usize>> {
-        epoch_batches(&self.lengths, recipe.batch_sequences, self.budget, recipe.seed, epoch)
-    }
-
-    /// Steps of all epochs together; epochs differ by a few, as their batches are cut anew.
-    fn steps(&self, recipe: &Recipe) -> u64 {
-        (0..recipe.epochs).map(|epoch| self.batches(recipe, epoch).len() as u64).sum()
-    }
-}
-
 struct Run<'r, 'o> {
+    // Sessions and their bindings use the weights' memory, and go first.
+    stepper: Stepper,
+    evaluator: Evaluator,
+    weights: Weights,
     artifact: Artifact,
     data: Data,
     recipe: &'r Recipe,
     folder: CheckpointFolder,
     observer: &'r mut Observer<'o>,
     state: RunState,
-    /// Batches of the present epoch.
-    batches: Vec<Vec<usize>>,
     /// The newest checkpoint.
     saved: Option<PathBuf>,
+    /// Batches of the present epoch.
+    batches: Vec<Vec<usize>>,
     pace: Pace,
-    // Sessions and their bindings hold the weights' memory, and go first.
-    stepper: Stepper,
-    evaluator: Evaluator,
-    weights: Weights,
 }
 
-impl<'r, 'o> Run<'r, 'o> {
-    #[allow(clippy::too_many_arguments)] // Each is a part of the run, made by `train` alone.
-    fn start(
-        runtime: &Runtime,
-        artifact: Artifact,
-        data: Data,
-        recipe: &'r Recipe,
-        folder: CheckpointFolder,
-        found: Option<Checkpoint>,
-        fresh: RunState,
-        observer: &'r mut Observer<'o>,
-    ) -> Result<Self, TrainingError> {
-        let manifest = &artifact.manifest;
-        let (mut weights, state, saved) = match found {
-            Some(Checkpoint { path, state }) => {
-                tracing::info!(checkpoint = %path.display(), step = state.step, "going on from a checkpoint");
-                let model = path.join(clinsynth_contract::Manifest::WEIGHTS);
-                (Weights::load(manifest, &model, Some(&path.join(OPTIMIZER)))?, state, Some(path))
-            }
-            None => (Weights::load(manifest, &artifact.weights(), None)?, fresh, None),
-        };
-        let stepper = Stepper::new(runtime, &artifact, recipe, &mut weights)?;
-        let evaluator = Evaluator::new(runtime, &artifact, recipe, &weights)?;
-        let pace = Pace::new();
-        let batches = Vec::new();
-        Ok(Self { artifact, data, recipe, folder, observer, state, batches, saved, pace, stepper, evaluator, weights })
-    }
-
+impl Run<'_, '_> {
     fn finish(mut self) -> Result<Outcome, TrainingError> {
-        while !self.state.finished {
-            self.batches = self.data.batches(self.recipe, self.state.epoch);
-            while self.state.batch < self.batches.len() {
-                self.step()?;
-                if self.tell(Phase::Training).is_break() {
-                    return self.interrupt();
-                }
-                if self.is_checkpoint_due() {
-                    self.save(&step_name(self.state.step))?;
-                }
-            }
-            if !self.end_epoch()? {
+        loop {
+            let epoch = self.train_epoch()?;
+            if epoch.is_break() || self.end_epoch()?.is_break() {
                 return self.interrupt();
             }
+            if let Some(outcome) = outcome(&self.folder, &self.state) {
+                return Ok(outcome);
+            }
         }
-        let missing = TrainingError::EmptySplit { split: "dev" };
-        outcome(&self.folder, &self.state).ok_or(missing)
+    }
+
+    /// Takes the steps that are left of the epoch.
+    fn train_epoch(&mut self) -> Result<ControlFlow<()>, TrainingError> {
+        self.batches = self.data.batches(self.recipe, self.state.epoch);
+        while self.state.batch < self.batches.len() {
+            self.step()?;
+            let progress = self.progress(Phase::Training);
+            if (self.observer)(&progress).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if self.is_checkpoint_due() {
+                self.save(&step_name(self.state.step))?;
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn step(&mut self) -> Result<(), TrainingError> {
@@ -202,17 +165,17 @@ impl<'r, 'o> Run<'r, 'o> {
         Ok(())
     }
 
-    /// Scores the dev split and writes the epoch's checkpoint; false when the observer broke.
-    fn end_epoch(&mut self) -> Result<bool, TrainingError> {
+    /// Scores the dev split and writes the epoch's checkpoint.
+    fn end_epoch(&mut self) -> Result<ControlFlow<()>, TrainingError> {
         let began = Instant::now();
         let mut progress = self.progress(Phase::Evaluating);
-        let observer = &mut *self.observer;
+        let seconds_left = progress.seconds_left;
         let tell = || {
-            progress.seconds_left = (progress.seconds_left - began.elapsed().as_secs_f64()).max(0.0);
-            observer(&progress)
+            progress.seconds_left = (seconds_left - began.elapsed().as_secs_f64()).max(0.0);
+            (self.observer)(&progress)
         };
         let Some(evaluation) = self.evaluator.evaluate(&self.data.dev, tell)? else {
-            return Ok(false);
+            return Ok(ControlFlow::Break(()));
         };
         self.pace.evaluated(began.elapsed());
         let name = format!("epoch-{:04}", self.state.epoch + 1);
@@ -222,7 +185,7 @@ impl<'r, 'o> Run<'r, 'o> {
         if let Some(best) = self.state.best.as_ref().filter(|_| self.state.finished) {
             drop_moments(&self.folder.path(&best.checkpoint))?;
         }
-        Ok(true)
+        Ok(ControlFlow::Continue(()))
     }
 
     fn save(&mut self, name: &str) -> Result<(), TrainingError> {
@@ -232,21 +195,20 @@ impl<'r, 'o> Run<'r, 'o> {
         self.folder.keep(&[name, best])
     }
 
-    fn interrupt<T>(mut self) -> Result<T, TrainingError> {
+    fn interrupt(mut self) -> Result<Outcome, TrainingError> {
         let name = step_name(self.state.step);
-        self.save(&name)?;
-        Err(TrainingError::Interrupted { step: self.state.step, checkpoint: self.folder.path(&name) })
+        let checkpoint = self.folder.path(&name);
+        // A run that is interrupted again before its next step has nothing new to keep.
+        if self.saved.as_ref() != Some(&checkpoint) {
+            self.save(&name)?;
+        }
+        Err(TrainingError::Interrupted { step: self.state.step, checkpoint })
     }
 
     fn is_checkpoint_due(&self) -> bool {
         let Recipe { checkpoint_every_steps: steps, checkpoint_every_seconds: seconds, .. } = *self.recipe;
         (steps > 0 && self.state.step.is_multiple_of(steps))
             || (seconds > 0 && self.pace.unsaved().as_secs() >= seconds)
-    }
-
-    fn tell(&mut self, phase: Phase) -> ControlFlow<()> {
-        let progress = self.progress(phase);
-        (self.observer)(&progress)
     }
 
     fn progress(&self, phase: Phase) -> Progress {

@@ -1,0 +1,53 @@
+use clinsynth_contract::{Encoding, Manifest};
+
+use crate::artifact::Artifact;
+use crate::batching::{epoch_batches, token_budget};
+use crate::sample::{self, Sample};
+use crate::state::Fingerprint;
+use crate::{Recipe, TrainingError};
+
+/// Both splits, and what batches are made of.
+pub(crate) struct Data {
+    pub train: Vec<Sample>,
+    pub dev: Vec<Sample>,
+    lengths: Vec<usize>,
+    budget: usize,
+}
+
+impl Data {
+    /// Checks both splits against what the artifact was built for.
+    ///
+    /// Errors: [`TrainingError::EmptySplit`] and those that name an example.
+    pub(crate) fn new(
+        train: &[Encoding],
+        dev: &[Encoding],
+        recipe: &Recipe,
+        manifest: &Manifest,
+    ) -> Result<Self, TrainingError> {
+        let samples = |rows, split| sample::samples(rows, split, &manifest.encoder, manifest.tags.len());
+        let (train, dev) = (samples(train, "train")?, samples(dev, "dev")?);
+        let lengths = train.iter().map(|sample| sample.ids.len()).collect();
+        let budget = token_budget(&train, recipe.batch_sequences);
+        Ok(Self { train, dev, lengths, budget })
+    }
+
+    /// What decides the result of a run on this data.
+    pub(crate) fn fingerprint(&self, recipe: &Recipe, artifact: &Artifact) -> Fingerprint {
+        Fingerprint {
+            recipe: recipe.digest(),
+            artifact: artifact.digest.clone(),
+            train: sample::digest(&self.train),
+            dev: sample::digest(&self.dev),
+        }
+    }
+
+    /// The batches of an epoch, counted from 0.
+    pub(crate) fn batches(&self, recipe: &Recipe, epoch: u32) -> Vec<Vec<usize>> {
+        epoch_batches(&self.lengths, recipe.batch_sequences, self.budget, recipe.seed, epoch)
+    }
+
+    /// Steps of all epochs together; epochs differ by a few, as their batches are cut anew.
+    pub(crate) fn steps(&self, recipe: &Recipe) -> u64 {
+        (0..recipe.epochs).map(|epoch| self.batches(recipe, epoch).len() as u64).sum()
+    }
+}
