@@ -1,4 +1,12 @@
-//! Integration tests through the real binary.
+//! Integration tests through the real binary, on a pipeline and an encoder small enough to train in a second.
+//!
+//! They need the ONNX Runtime library; `clinsynth setup`, which `just test` runs first, brings it.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod cache;
+mod data;
+mod environment;
+mod interruption;
 mod layers;
+mod pipeline_file;
+mod workplace;

@@ -90,7 +90,8 @@ pub(crate) struct Step {
     #[command(flatten)]
     pub(crate) source: Source,
     /// The step, such as `train` or `train@seed=0`
-    pub(crate) step: String,
+    #[arg(value_name = "STEP")]
+    pub(crate) instance: String,
     /// Run it again although its output is there
     #[arg(long)]
     pub(crate) force: bool,

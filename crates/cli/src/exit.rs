@@ -1,7 +1,10 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clinsynth_inference::InferenceError;
+use clinsynth_prompting::PromptingError;
 use clinsynth_runner::RunnerError;
+use clinsynth_training::TrainingError;
 
 /// How a command ended, as an exit code. These are promised in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +73,9 @@ pub(crate) fn classify(error: &anyhow::Error) -> Exit {
     if full_disk(error) || denied(error) {
         return Exit::Environment;
     }
-    if error.downcast_ref::<clinsynth_dag::PipelineError>().is_some() || error.downcast_ref::<clinsynth_store::StoreError>().is_some() {
+    if error.downcast_ref::<clinsynth_dag::PipelineError>().is_some()
+        || error.downcast_ref::<clinsynth_store::StoreError>().is_some()
+    {
         return Exit::Usage;
     }
     if error.downcast_ref::<clinsynth_provision::ProvisionError>().is_some() {
@@ -86,10 +91,49 @@ fn of_runner(error: &RunnerError) -> Exit {
         | RunnerError::NotReady { .. }
         | RunnerError::Skipped { .. }
         | RunnerError::NoSuchOutput { .. }
-        | RunnerError::Json { .. } => Exit::Usage,
+        | RunnerError::Read { .. }
+        | RunnerError::Json { .. }
+        | RunnerError::Contract(_)
+        | RunnerError::Store(_)
+        | RunnerError::Corpora(_)
+        | RunnerError::Curation(_)
+        | RunnerError::Encoding(_)
+        | RunnerError::Artifacts(_) => Exit::Usage,
         RunnerError::Provision(_) | RunnerError::Runtime(_) | RunnerError::Signals(_) | RunnerError::Spawn { .. } => {
             Exit::Environment
         }
+        RunnerError::Prompting(error) => of_prompting(error),
+        RunnerError::Training(error) => of_training(error),
+        RunnerError::Inference(InferenceError::Runtime(_)) => Exit::Environment,
+        _ => Exit::Failed,
+    }
+}
+
+/// The endpoint and its key belong to the environment; template, seeds and recordings are files.
+fn of_prompting(error: &PromptingError) -> Exit {
+    match error {
+        PromptingError::Unreachable { .. }
+        | PromptingError::EndpointRefuses { .. }
+        | PromptingError::NothingAnswered { .. }
+        | PromptingError::Endpoint { .. }
+        | PromptingError::Runtime(_) => Exit::Environment,
+        PromptingError::Interrupted { .. } => Exit::Interrupted,
+        PromptingError::JournalInUse { .. }
+        | PromptingError::Egress { .. }
+        | PromptingError::WrongDestination { .. } => Exit::Failed,
+        _ => Exit::Usage,
+    }
+}
+
+fn of_training(error: &TrainingError) -> Exit {
+    match error {
+        TrainingError::LibraryTooOld { .. } | TrainingError::Runtime(_) => Exit::Environment,
+        TrainingError::AnotherRun { .. }
+        | TrainingError::AllDamaged { .. }
+        | TrainingError::WrongTensors { .. }
+        | TrainingError::Tensors { .. }
+        | TrainingError::Contract(_)
+        | TrainingError::UnknownInput { .. } => Exit::Usage,
         _ => Exit::Failed,
     }
 }

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Command::Show(options) => commands::show(options),
         Command::Doctor => commands::doctor(),
         Command::Setup => commands::setup(),
-        Command::Completions { shell } => commands::completions(*shell),
+        Command::Completions { shell } => Ok(commands::completions(*shell)),
     };
     exit::report(result)
 }

@@ -3,12 +3,12 @@ use std::path::Path;
 use anyhow::Result;
 use clinsynth_contract::Score;
 use clinsynth_store::Dataset;
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, Table};
 
 /// The table a run ends with: strict precision, recall and F1 of each label in per cent, with intervals.
 pub(crate) fn table(datasets: &[std::path::PathBuf]) -> Result<Option<String>> {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(crate::terminal::LINES);
     table.set_header(["set", "label", "precision", "recall", "F1", "gold mentions"]);
     for column in 2..6 {
         if let Some(column) = table.column_mut(column) {
@@ -34,7 +34,14 @@ fn add_rows(table: &mut Table, path: &Path) -> Result<()> {
         let figure = |metric: &str| strict.iter().find(|score| score.label == label && score.metric == metric);
         let Some(f1) = figure("f1") else { continue };
         let shown = |metric| figure(metric).map_or_else(String::new, |score| with_interval(score));
-        let row = [f1.dataset.clone(), label.to_owned(), shown("precision"), shown("recall"), shown("f1"), f1.support.to_string()];
+        let row = [
+            f1.dataset.clone(),
+            label.to_owned(),
+            shown("precision"),
+            shown("recall"),
+            shown("f1"),
+            f1.support.to_string(),
+        ];
         table.add_row(row);
     }
     Ok(())

@@ -3,7 +3,14 @@ use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use clinsynth_runner::{Event, Output};
+use comfy_table::{LineStyle, TableStyle};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Tables with a line above, below and under the head, and none between rows.
+pub(crate) const LINES: TableStyle = TableStyle::new()
+    .top_border(LineStyle::none().fill('─').junction('─'))
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .bottom_border(LineStyle::none().fill('─').junction('─'));
 
 /// How often a line of progress is printed where there is no terminal for bars.
 const LINE_INTERVAL: Duration = Duration::from_secs(15);
@@ -35,7 +42,9 @@ impl Terminal {
             Event::RunStarted { steps, .. } => {
                 self.width = steps.iter().map(|step| step.chars().count()).max().unwrap_or(8);
             }
-            Event::StepCached { step, outputs, .. } => self.line("=", step, &format!("cached   {}", described(outputs))),
+            Event::StepCached { step, outputs, .. } => {
+                self.line("=", step, &format!("cached   {}", described(outputs)));
+            }
             Event::StepSkipped { step, reason } => self.line("-", step, &format!("skipped  {reason}")),
             Event::StepStarted { step, reason, attempt, .. } => self.started(step, reason, *attempt),
             Event::StepProgress { step, phase, done, total, note } => self.progress(step, phase, *done, *total, note),
@@ -109,7 +118,8 @@ impl Terminal {
 
 // The templates are constants of this file; a mistake in one shows as the plain default style.
 fn spinner() -> ProgressStyle {
-    ProgressStyle::with_template("> {prefix}  {spinner} {elapsed} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("> {prefix}  {spinner} {elapsed} {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 fn measured() -> ProgressStyle {
@@ -130,5 +140,9 @@ fn described(outputs: &[Output]) -> String {
 }
 
 pub(crate) fn duration(seconds: f64) -> String {
-    if seconds < 60.0 { format!("{seconds:.1} s") } else { format!("{} min {:02} s", seconds as u64 / 60, seconds as u64 % 60) }
+    if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{} min {:02} s", seconds as u64 / 60, seconds as u64 % 60)
+    }
 }

@@ -5,8 +5,8 @@ use clinsynth_contract::{Digest, Sensitivity};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::layout::{Layout, read_json, write_json};
 use crate::RunnerError;
+use crate::layout::{Layout, read_json, write_json};
 
 /// One output of a step, in the store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -46,7 +46,12 @@ impl Running {
         let spawn = |source| RunnerError::Spawn { step: step.id.clone(), source };
         let log_file = open_log(&log)?;
         let mut command = Command::new(&launch.program);
-        command.args(&launch.arguments).arg(&step.id).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(&launch.arguments)
+            .arg(&step.id)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         own_group(&mut command);
         let mut child = command.spawn().map_err(spawn)?;
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

@@ -145,7 +145,8 @@ pub fn run_step(
     let mut context = Context { plan, step, machine, inputs, work: work.clone(), out, lineage, stop, emit };
     let made = perform(&mut context)?;
     let outputs = made.outputs.iter().map(|staged| adopt(layout, staged)).collect::<Result<Vec<_>, _>>()?;
-    let action = Action { key: key.digest, step: step.id.clone(), components: key.components, outputs, facts: made.facts };
+    let action =
+        Action { key: key.digest, step: step.id.clone(), components: key.components, outputs, facts: made.facts };
     action.save(layout)?;
     write_json(&layout.latest(&plan.name, &step.id), &action.components)?;
     // The work is in the store now; what cannot be removed is only disk space.

@@ -6,8 +6,8 @@ use std::time::UNIX_EPOCH;
 use clinsynth_contract::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
-use crate::layout::{Layout, read_json, write_json};
 use crate::RunnerError;
+use crate::layout::{Layout, read_json, write_json};
 
 /// Digests of outside files. Content decides; size, modification time and inode are only a short cut to a known digest.
 #[derive(Debug, Default)]
@@ -37,7 +37,8 @@ impl FileDigests {
         }
         let mut hasher = Hasher::new();
         for relative in files_below(&path)? {
-            hasher = hasher.field(relative.to_string_lossy().as_bytes()).field(self.file(&path.join(&relative))?.as_str());
+            hasher =
+                hasher.field(relative.to_string_lossy().as_bytes()).field(self.file(&path.join(&relative))?.as_str());
         }
         Ok(hasher.finish())
     }

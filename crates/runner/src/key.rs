@@ -5,11 +5,11 @@ use clinsynth_contract::{Digest, Hasher};
 use clinsynth_dag::{PlannedStep, StepKind, TrainOptions};
 use serde_json::{Value, json};
 
+use crate::RunnerError;
 use crate::action::{Action, latest};
 use crate::files::FileDigests;
 use crate::layout::Layout;
 use crate::machine::Machine;
-use crate::RunnerError;
 
 /// What decides a step's output, and the digest of it all.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,8 @@ pub struct StepKey {
 
 impl StepKey {
     fn new(components: BTreeMap<String, Value>) -> Self {
-        let fields = components.iter().fold(Hasher::new(), |hasher, (name, value)| hasher.field(name).field(value.to_string()));
+        let fields =
+            components.iter().fold(Hasher::new(), |hasher, (name, value)| hasher.field(name).field(value.to_string()));
         Self { digest: fields.finish(), components }
     }
 
@@ -72,7 +73,8 @@ impl<'a> KeyMaker<'a> {
         let mut components = step.key_components();
         for (index, binding) in step.inputs.iter().enumerate() {
             let output = finished.get(&binding.from).and_then(|action| action.output(&binding.output));
-            let output = output.ok_or_else(|| RunnerError::NotReady { step: step.id.clone(), needed: binding.from.clone() })?;
+            let output =
+                output.ok_or_else(|| RunnerError::NotReady { step: step.id.clone(), needed: binding.from.clone() })?;
             components.insert(format!("input.{index}.{}", binding.name), json!(output.digest));
         }
         for file in step.files.iter().filter(|file| file.role != "encoder") {

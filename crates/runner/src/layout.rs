@@ -90,7 +90,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), RunnerEr
 }
 
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RunnerError> {
-    let bytes = serde_json::to_vec_pretty(value).map_err(|source| RunnerError::Json { path: path.to_owned(), source })?;
+    let bytes =
+        serde_json::to_vec_pretty(value).map_err(|source| RunnerError::Json { path: path.to_owned(), source })?;
     write_atomically(path, &bytes)
 }
 

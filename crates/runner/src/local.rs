@@ -15,6 +15,9 @@ use crate::machine::Machine;
 use crate::slots::Slots;
 use crate::{RunnerError, Stop};
 
+/// Exit code of a step that was asked to stop.
+const INTERRUPTED: i32 = 130;
+
 /// How to start one step: `program arguments… STEP`.
 #[derive(Clone, Debug)]
 pub struct Launch {
@@ -236,7 +239,16 @@ impl<'a> LocalExecutor<'a> {
                 self.summary.ran += 1;
                 self.summary.finished.insert(id.to_owned(), action);
             }
-            (0, None) => self.failed(&running, step, 1, "the pipeline or an input changed while it ran", false, observer),
+            (0, None) => {
+                self.failed(&running, step, 1, "the pipeline or an input changed while it ran", false, observer);
+            }
+            (INTERRUPTED, _) if stop.load(Ordering::SeqCst) => {
+                observer(&Event::StepNote {
+                    step: id.to_owned(),
+                    note: "stopped; it goes on from here next time".to_owned(),
+                });
+                self.summary.left.push(id.to_owned());
+            }
             (code, _) => {
                 let stopped = stop.load(Ordering::SeqCst);
                 let error = self.errors.remove(id).unwrap_or_else(|| ended_without_words(&running, code));
@@ -264,17 +276,14 @@ impl<'a> LocalExecutor<'a> {
             log: running.log.display().to_string(),
             retried: again.is_some(),
         });
-        match again {
-            Some(step) => {
-                self.not_before.insert(step.id.clone(), Instant::now() + wait(&step.retry, attempts));
-                self.waiting.push(step);
-            }
-            None => {
-                self.summary.failed.insert(running.step.clone(), code);
-                if step.is_some_and(|step| step.fail_fast) {
-                    self.give_up_siblings(&running.name);
-                }
-            }
+        if let Some(step) = again {
+            self.not_before.insert(step.id.clone(), Instant::now() + wait(&step.retry, attempts));
+            self.waiting.push(step);
+            return;
+        }
+        self.summary.failed.insert(running.step.clone(), code);
+        if step.is_some_and(|step| step.fail_fast) {
+            self.give_up_siblings(&running.name);
         }
     }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clinsynth_contract::{Digest, Hasher, Sensitivity};
 use clinsynth_store::DatasetInfo;
 
+use crate::RunnerError;
 use crate::action::Output;
 use crate::files::files_below;
 use crate::layout::{Layout, sync_folder};
-use crate::RunnerError;
 
 /// A finished file or folder in a step's work folder, about to become an object of the store.
 #[derive(Clone, Debug)]

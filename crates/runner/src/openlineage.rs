@@ -10,7 +10,9 @@ pub(crate) fn lineage_event(run: &str, time: &str, event: &Event) -> Option<Valu
     let (kind, step, outputs) = match event {
         Event::StepStarted { step, .. } => ("START", step, Vec::new()),
         Event::StepFinished { step, outputs, .. } => {
-            let outputs = outputs.iter().map(|output| json!({ "namespace": "clinsynth", "name": format!("{}:{}", output.name, output.digest) }));
+            let outputs = outputs.iter().map(
+                |output| json!({ "namespace": "clinsynth", "name": format!("{}:{}", output.name, output.digest) }),
+            );
             ("COMPLETE", step, outputs.collect())
         }
         Event::StepFailed { step, retried: false, .. } => ("FAIL", step, Vec::new()),

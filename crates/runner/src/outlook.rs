@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clinsynth_dag::Plan;
 use serde::Serialize;
 
+use crate::RunnerError;
 use crate::action::Action;
 use crate::key::KeyMaker;
 use crate::layout::{Layout, read_json};
 use crate::machine::Machine;
-use crate::RunnerError;
 
 /// What a run would do with a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

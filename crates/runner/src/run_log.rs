@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clinsynth_dag::Plan;
 use serde_json::{Value, json};
 
+use crate::RunnerError;
 use crate::event::Event;
 use crate::layout::{Layout, write_json};
 use crate::openlineage::lineage_event;
-use crate::RunnerError;
 
 /// The files of one run: `plan.json`, `events.ndjson`, `openlineage.ndjson` and `logs/`.
 #[derive(Debug)]

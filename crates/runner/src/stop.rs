@@ -16,7 +16,8 @@ pub fn stop_on_signals() -> Result<Stop, RunnerError> {
     let stop = Stop::default();
     for signal in [SIGINT, SIGTERM] {
         // Order matters: the conditional shutdown sees the flag as the first signal left it.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop)).map_err(RunnerError::Signals)?;
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))
+            .map_err(RunnerError::Signals)?;
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(RunnerError::Signals)?;
     }
     Ok(stop)

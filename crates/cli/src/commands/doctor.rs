@@ -14,7 +14,7 @@ pub(crate) fn doctor() -> Result<Exit> {
     sound &= line("ONNX Runtime", &status.onnxruntime, status.pip.is_some());
     if matches!(status.onnxruntime.condition, Condition::Verified | Condition::Present) {
         match Runtime::load(&status.onnxruntime.path) {
-            Ok(runtime) => println!("              loads, version {}", runtime.version()),
+            Ok(runtime) => println!("              loads, version 1.{}", runtime.version()),
             Err(error) => {
                 println!("              does not load: {}", crate::exit::chain(&error.into()));
                 sound = false;
@@ -35,7 +35,9 @@ fn line(what: &str, found: &Found, can_download: bool) -> bool {
         Condition::Verified => ("verified".to_owned(), true),
         Condition::Present => ("there".to_owned(), true),
         Condition::Absent if found.variable.is_some() => ("not there; correct or unset the variable".to_owned(), false),
-        Condition::Absent if can_download => ("not there yet; `clinsynth setup` or the first run brings it".to_owned(), true),
+        Condition::Absent if can_download => {
+            ("not there yet; `clinsynth setup` or the first run brings it".to_owned(), true)
+        }
         Condition::Absent => ("not there, and no pip to bring it".to_owned(), false),
         Condition::Damaged(reason) => (format!("damaged: {reason}"), false),
     };

@@ -12,14 +12,13 @@ pub(crate) use setup::setup;
 pub(crate) use show::show;
 pub(crate) use step::step;
 
-use anyhow::Result;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::arguments::Arguments;
 use crate::exit::Exit;
 
-pub(crate) fn completions(shell: Shell) -> Result<Exit> {
+pub(crate) fn completions(shell: Shell) -> Exit {
     clap_complete::generate(shell, &mut Arguments::command(), "clinsynth", &mut std::io::stdout());
-    Ok(Exit::Done)
+    Exit::Done
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clinsynth_dag::Plan;
 use clinsynth_provision::Provision;
 use clinsynth_runner::{Layout, Machine, Outlook, outlook};
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::Table;
 use serde_json::json;
 
 use crate::arguments::{Plan as PlanArguments, Source};
@@ -62,7 +62,7 @@ fn print_json(plan: &Plan, outlooks: &BTreeMap<String, Outlook>) -> Result<()> {
 
 fn print_table(plan: &Plan, outlooks: &BTreeMap<String, Outlook>) {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["step", "uses", "needs", "sensitivity", "outlook"]);
+    table.load_style(crate::terminal::LINES).set_header(["step", "uses", "needs", "sensitivity", "outlook"]);
     for step in &plan.steps {
         let outlook = outlooks.get(&step.id).map_or_else(String::new, ToString::to_string);
         let needs = step.needs.join(", ");

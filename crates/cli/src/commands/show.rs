@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clinsynth_runner::{Layout, latest_output};
 use clinsynth_store::{Inspection, inspect};
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::Table;
 use serde_json::Value;
 
 use crate::arguments::Show;
@@ -33,10 +33,7 @@ fn find(arguments: &Show) -> Result<PathBuf> {
     let layout = Layout::new(&arguments.store);
     match arguments.dataset.rsplit_once('.') {
         Some((step, output)) => Ok(latest_output(&layout, step, output)?),
-        None => bail!(
-            "`{}` is neither a file nor STEP.OUTPUT, such as `curate.examples`",
-            arguments.dataset
-        ),
+        None => bail!("`{}` is neither a file nor STEP.OUTPUT, such as `curate.examples`", arguments.dataset),
     }
 }
 
@@ -50,7 +47,7 @@ fn print(path: &Path, inspection: &Inspection) {
         println!("made by      {} ({})", info.lineage.step, info.created_by);
     }
     let mut columns = Table::new();
-    columns.load_style(UTF8_HORIZONTAL_ONLY).set_header(["column", "type", "nulls"]);
+    columns.load_style(crate::terminal::LINES).set_header(["column", "type", "nulls"]);
     for column in &inspection.columns {
         columns.add_row([column.name.clone(), column.data_type.clone(), column.nulls.to_string()]);
     }

@@ -1,6 +1,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use clinsynth_dag::Plan;
 use clinsynth_provision::Provision;
 use clinsynth_runner::{Event, Layout, Machine, run_step, stop_on_signals, stop_when_input_closes};
 
@@ -21,10 +22,7 @@ pub(crate) fn step(arguments: &Step) -> Result<Exit> {
         let mut terminal = Terminal::new();
         let events = arguments.events;
         let mut emit = |event: Event| if events { print(&event) } else { terminal.show(&event) };
-        for id in matching(&plan, &arguments.step).or_else(|error| match plan.skipped.iter().any(|skipped| skipped.id == arguments.step) {
-            true => Ok(vec![arguments.step.clone()]),
-            false => Err(error),
-        })? {
+        for id in instances(&plan, &arguments.instance)? {
             let action = run_step(&plan, &layout, &machine, &id, arguments.force, &stop, &mut emit)?;
             if !events {
                 for output in &action.outputs {
@@ -37,9 +35,17 @@ pub(crate) fn step(arguments: &Step) -> Result<Exit> {
     if let (true, Err(error)) = (arguments.events, &result) {
         let code = exit::classify(error) as i32;
         let error = exit::with_hint(error);
-        print(&Event::StepFailed { step: arguments.step.clone(), error, code, log: String::new(), retried: false });
+        print(&Event::StepFailed { step: arguments.instance.clone(), error, code, log: String::new(), retried: false });
     }
     result
+}
+
+/// The instances that are meant; a skipped one is passed on for its own message.
+fn instances(plan: &Plan, step: &str) -> Result<Vec<String>> {
+    if plan.skipped.iter().any(|skipped| skipped.id == step) {
+        return Ok(vec![step.to_owned()]);
+    }
+    matching(plan, step)
 }
 
 fn print(event: &Event) {

@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use clinsynth_contract::{
-    Completion, Document, EgressRecord, Encoding, ErrorCase, Example, HistoryPoint, Prediction, Prompt, Quarantined, Row,
-    Score, Seed,
+    Completion, Document, EgressRecord, Encoding, ErrorCase, Example, HistoryPoint, Prediction, Prompt, Quarantined,
+    Row, Score, Seed,
 };
 use clinsynth_dag::{CommandOptions, OutputForm};
 use clinsynth_store::Dataset;
@@ -29,7 +29,12 @@ pub(crate) fn command(context: &mut Context<'_>, options: &CommandOptions) -> Re
             command.env(variable, value);
         }
     }
-    command.env("CLINSYNTH_PIPELINE_DIR", &context.plan.pipeline_dir);
+    let beside = fs::canonicalize(if context.plan.pipeline_dir.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        &context.plan.pipeline_dir
+    });
+    command.env("CLINSYNTH_PIPELINE_DIR", beside.unwrap_or_else(|_| context.plan.pipeline_dir.clone()));
     for input in &context.inputs {
         command.env(variable_name(&input.binding.name, &input.binding.from, context), &input.path);
     }
@@ -57,7 +62,8 @@ fn located(context: &Context<'_>, program: &str) -> PathBuf {
 fn variable_name(name: &str, from: &str, context: &Context<'_>) -> String {
     let several = context.named(name).count() > 1;
     let name = if several { format!("{name}_{from}") } else { name.to_owned() };
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     format!("CLINSYNTH_INPUT_{safe}")
 }
 

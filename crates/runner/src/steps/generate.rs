@@ -41,7 +41,8 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
     require_examples(context, &examples, answers.quarantined.len() + quarantined.len())?;
     let doubts = warnings.into_iter().map(|warning| doubt(context, warning));
     let set_aside: Vec<_> = answers.quarantined.iter().cloned().chain(quarantined).chain(doubts).collect();
-    let tokens: u64 = answers.completions.iter().filter_map(|completion| completion.completion_tokens).map(u64::from).sum();
+    let tokens: u64 =
+        answers.completions.iter().filter_map(|completion| completion.completion_tokens).map(u64::from).sum();
     let facts = BTreeMap::from([
         ("requests".to_owned(), json!(cleared.prompts().len())),
         ("completion tokens".to_owned(), json!(tokens)),
@@ -57,8 +58,7 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
 }
 
 fn labelling(context: &Context<'_>, options: &GenerateOptions) -> Labelling {
-    let described =
-        |labels: &Labels| labels.0.iter().map(|label| Label::new(&label.name, &label.definition)).collect();
+    let described = |labels: &Labels| labels.0.iter().map(|label| Label::new(&label.name, &label.definition)).collect();
     let task = match options.task {
         clinsynth_dag::Task::Ner => Task::Ner,
         clinsynth_dag::Task::Re => Task::Re,
@@ -144,6 +144,8 @@ fn require_examples(context: &Context<'_>, examples: &[Example], set_aside: usiz
     if !examples.is_empty() {
         return Ok(());
     }
-    let what = format!("no completion gave an example ({set_aside} rows were set aside; see the journal of the step and the template)");
+    let what = format!(
+        "no completion gave an example ({set_aside} rows were set aside; see the journal of the step and the template)"
+    );
     Err(RunnerError::Empty { step: context.step.id.clone(), what })
 }

@@ -25,7 +25,8 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
     let examples: Vec<Example> = context.rows("examples")?;
     let tags = TagSet::new(context.plan.labels.clone())?;
     let encoder_folder = context.machine.encoder(&encoder_of(context.step, options))?;
-    let settings = EncodingSettings { max_tokens: options.max_length as usize, overlap_words: options.overlap as usize };
+    let settings =
+        EncodingSettings { max_tokens: options.max_length as usize, overlap_words: options.overlap as usize };
     let encoder = Encoder::load(&encoder_folder.join("tokenizer.json"), &settings)?;
     let (train, dev, misaligned) = splits(context, &encoder, &examples, &tags)?;
 
@@ -57,11 +58,13 @@ fn splits(
     examples: &[Example],
     tags: &TagSet,
 ) -> Result<(Vec<Encoding>, Vec<Encoding>, usize), RunnerError> {
-    let of = |split| -> Vec<Example> { examples.iter().filter(|example| example.split == Some(split)).cloned().collect() };
+    let of =
+        |split| -> Vec<Example> { examples.iter().filter(|example| example.split == Some(split)).cloned().collect() };
     let (train, dev) = (of(Split::Train), of(Split::Dev));
     for (rows, name) in [(&train, "train"), (&dev, "dev")] {
         if rows.is_empty() {
-            let what = format!("none of its {} examples is in the {name} split; a `curate` step splits them", examples.len());
+            let what =
+                format!("none of its {} examples is in the {name} split; a `curate` step splits them", examples.len());
             return Err(RunnerError::Empty { step: context.step.id.clone(), what });
         }
     }
