@@ -11,9 +11,9 @@ use crate::numbers::{bytes, counted, thousands};
 pub(crate) struct Privacy {
     levels: Vec<Level>,
     hosts: Vec<Host>,
-    verdict: String,
+    verdict: &'static str,
     detail: String,
-    nothing_left: bool,
+    quiet: bool,
 }
 
 /// One step of the lattice with the datasets that stand on it.
@@ -46,23 +46,24 @@ pub(crate) const fn meaning(level: Sensitivity) -> &'static str {
 pub(crate) fn privacy(report: &Report) -> Privacy {
     let egress = &report.egress;
     let requests: u64 = egress.hosts.iter().map(|host| host.requests).sum();
+    let (verdict, detail) = if requests > 0 {
+        let highest = Sensitivity::highest(egress.hosts.iter().map(|host| host.sensitivity));
+        let (sent, hosts) = (counted(requests, "request"), counted(egress.hosts.len() as u64, "host"));
+        ("Every request that left is on record.", format!("{sent} went to {hosts}; the most sensitive was {highest}."))
+    } else if egress.replayed > 0 {
+        ("Nothing left this machine.", "None of the steps below sent a request.".to_owned())
+    } else {
+        // Without a completion there is nothing to show for a stronger claim: other steps may have asked a model.
+        ("No request is on record.", "None of the steps below asked a language model.".to_owned())
+    };
     let replayed =
         (egress.replayed > 0).then(|| format!("{} came from recordings.", counted(egress.replayed, "completion")));
-    let highest = Sensitivity::highest(egress.hosts.iter().map(|host| host.sensitivity));
-    let sent = (requests > 0).then(|| {
-        format!(
-            "{} went to {}; the most sensitive was {highest}.",
-            counted(requests, "request"),
-            counted(egress.hosts.len() as u64, "host")
-        )
-    });
     Privacy {
         levels: Sensitivity::ALL.map(|level| datasets_on(report, level)).into(),
         hosts: egress.hosts.iter().map(host).collect(),
-        verdict: if requests == 0 { "Nothing left this machine." } else { "Every request that left is on record." }
-            .to_owned(),
-        detail: [sent, replayed].into_iter().flatten().collect::<Vec<_>>().join(" "),
-        nothing_left: requests == 0,
+        verdict,
+        detail: [Some(detail), replayed].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        quiet: requests == 0,
     }
 }
 

@@ -79,10 +79,29 @@ fn a_small_report() {
 #[test]
 fn an_empty_report_is_a_page() {
     let page = render(&Report::default()).unwrap();
-    assert!(page.contains("Nothing left this machine.") && page.ends_with("</html>"), "{page}");
+    assert!(page.contains("No request is on record.") && page.ends_with("</html>"), "{page}");
     for section in ["scores", "errors", "training", "data", "drops", "steps"] {
         assert!(!page.contains(&format!("id=\"{section}\"")), "{section}");
     }
+}
+
+#[test]
+fn the_verdict_on_what_left_claims_no_more_than_is_known() {
+    let said = |report: &Report| {
+        let page = render(report).unwrap();
+        let (_, rest) = page.split_once("<p class=\"statement\">").unwrap();
+        let lines = rest.lines().take(2).map(|line| line.trim().trim_start_matches("<p>").trim_end_matches("</p>"));
+        lines.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(said(&Report::default()), "No request is on record. None of the steps below asked a language model.");
+    assert_eq!(
+        said(&sample::report()),
+        "Nothing left this machine. None of the steps below sent a request. 402 completions came from recordings."
+    );
+    assert_eq!(
+        said(&sample::live_report()),
+        "Every request that left is on record. 1,612 requests went to 2 hosts; the most sensitive was restricted."
+    );
 }
 
 #[test]
