@@ -74,24 +74,14 @@ async fn drive(
             joined = flying.join_next() => joined,
             () = tokio::time::sleep(CANCEL_CHECK) => continue,
         };
-        match joined {
+        let settled = match joined {
             None => break,
-            Some(Ok((index, ended))) => match asker.outcome(index, ended) {
-                Ok(Some(outcome)) => {
-                    tally.take(index, outcome);
-                    (connections.observer)(&tally.progress);
-                    if let Some(error) = tally.nothing_answered(asker) {
-                        stop.store(true, Ordering::Relaxed);
-                        fatal.get_or_insert(error);
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    stop.store(true, Ordering::Relaxed);
-                    fatal.get_or_insert(error);
-                }
-            },
+            Some(Ok((index, ended))) => settle(asker, tally, index, ended, connections),
             Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
+        };
+        if let Err(error) = settled {
+            stop.store(true, Ordering::Relaxed);
+            fatal.get_or_insert(error);
         }
     }
     match fatal {
@@ -99,6 +89,23 @@ async fn drive(
         None if stop.load(Ordering::Relaxed) => Err(tally.interrupted()),
         None => Ok(()),
     }
+}
+
+/// Books a request that is over.
+///
+/// Errors: whatever ends the run.
+fn settle(
+    asker: &Asker,
+    tally: &mut Tally,
+    index: usize,
+    ended: Result<Completion, Failure>,
+    connections: &mut Connections<'_>,
+) -> Result<(), PromptingError> {
+    if let Some(outcome) = asker.outcome(index, ended)? {
+        tally.take(index, outcome);
+        (connections.observer)(&tally.progress);
+    }
+    tally.nothing_answered(asker).map_or(Ok(()), Err)
 }
 
 /// What a request needs, shared by all of them.

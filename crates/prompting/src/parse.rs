@@ -187,3 +187,184 @@ fn finish_words(completion: &Completion, words: &str) -> String {
         Some(reason) => format!("{words} (finish reason `{reason}`)"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clinsynth_contract::{CharOffsets, Sensitivity};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Label, Task};
+
+    fn settings(task: Task) -> ParseSettings {
+        let labels = |names: &[&str]| names.iter().map(|name| Label::new(*name, "")).collect::<Vec<_>>();
+        let relations = if task == Task::Re { labels(&["positive", "none"]) } else { Vec::new() };
+        ParseSettings::new(Labelling { task, labels: labels(&["Gene", "Disease"]), relations })
+    }
+
+    fn completion(text: &str) -> Completion {
+        Completion {
+            request: "q".into(),
+            digest: "d".into(),
+            model: "m".into(),
+            text: text.into(),
+            sensitivity: Sensitivity::Synthetic,
+            ..Completion::default()
+        }
+    }
+
+    fn read(task: Task, text: &str) -> Parsed {
+        let prompt = Prompt { request: "q".into(), count: 2, topic: Some("t".into()), ..Prompt::default() };
+        parse(&[completion(text)], &[prompt], &settings(task)).unwrap()
+    }
+
+    /// Each example as `id: mention|Label …; relation`, each other row as `id: reason: detail`.
+    fn check(task: Task, text: &str, expected: &[&str]) {
+        let parsed = read(task, text);
+        let examples = parsed.examples.iter().map(|example| {
+            let offsets = CharOffsets::new(&example.text);
+            let mention = |entity: &clinsynth_contract::Entity| {
+                format!(" {}|{}", offsets.slice(entity.span()).unwrap(), entity.label)
+            };
+            let relation = |relation: &clinsynth_contract::Relation| {
+                format!("; {} {} {}", relation.head, relation.label, relation.tail)
+            };
+            let mentions: String = example.entities.iter().map(mention).collect();
+            let relations: String = example.relations.iter().map(relation).collect();
+            format!("{}:{mentions}{relations}", example.id)
+        });
+        let set_aside = parsed.quarantined.iter().map(|row| format!("{}: {}: {}", row.id, row.reason, row.detail));
+        let warnings = parsed.warnings.iter().map(|row| format!("{}: {}: {}", row.id, row.reason.code(), row.detail));
+        assert_eq!(examples.chain(set_aside).chain(warnings).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn numbers_examples_with_those_set_aside() {
+        let text = r#"{"examples": [
+            {"text": "No gout.", "entities": [{"text": "flu", "type": "Disease"}]},
+            {"text": "Gout and gout.", "entities": [{"text": "gout", "type": "disease"}]},
+            {"text": "FTO", "entities": [{"text": "fto", "type": "Gene"}, {"text": "FTO", "type": "Gene"}]}]}"#;
+        check(
+            Task::Ner,
+            text,
+            &[
+                "q-02: gout|Disease",
+                "q-01: mention_not_found: mention `flu` (Disease) does not occur in the text",
+                "q-03: mention_overlaps: mention `FTO` (Gene) occurs only where another mention stands",
+                "q: more_than_asked: 3 examples, 2 were asked for",
+            ],
+        );
+    }
+
+    #[test]
+    fn doubts_are_warnings() {
+        check(
+            Task::Ner,
+            r#"[{"text": "gout, GOUT, gout", "entities": {"Disease": ["gout", "Gout"]}}]"#,
+            &[
+                "q-01: gout|Disease GOUT|Disease",
+                "q-01: loose_match: mention `Gout` occurs only in another spelling",
+                "q-01: ambiguous_mention: mention `gout` was listed 1×, and occurs 1× more",
+                "q: fewer_than_asked: 1 examples, 2 were asked for",
+            ],
+        );
+        check(
+            Task::Ner,
+            r#"[{"text": "gout", "entities": [["gout", "Disease"], ["gout", "Disease"]]}, {"text": "a", "entities": []}]"#,
+            &[
+                "q-01: gout|Disease",
+                "q-02:",
+                "q-01: surplus_mention: mention `gout` was listed more often than it occurs",
+            ],
+        );
+    }
+
+    #[test]
+    fn pairs_are_first_occurrences_in_either_order() {
+        let pair = |text: &str, head: &str, tail: &str| {
+            format!(r#"[{{"text": "{text}", "head": "{head}", "tail": "{tail}", "relation": "positive"}}]"#)
+        };
+        let check = |json: String, expected: &str| {
+            check(Task::Re, &json, &[expected, "q: fewer_than_asked: 1 examples, 2 were asked for"]);
+        };
+        check(pair("FTO and gout, gout", "FTO", "gout"), "q-01: FTO|Gene gout|Disease; 0 positive 1");
+        check(pair("gout and FTO, FTO", "FTO", "gout"), "q-01: gout|Disease FTO|Gene; 1 positive 0");
+        check(
+            pair("APC gene and APC polyposis", "APC", "APC polyposis"),
+            "q-01: APC|Gene APC polyposis|Disease; 0 positive 1",
+        );
+        check(
+            pair("APC polyposis, APC gene", "APC", "APC polyposis"),
+            "q-01: APC polyposis|Disease APC|Gene; 1 positive 0",
+        );
+        check(
+            pair("only APC", "APC", "APC"),
+            "q-01: mention_overlaps: mention `APC` (Disease) occurs only where another mention stands",
+        );
+    }
+
+    #[test]
+    fn provenance_and_sensitivity_are_carried() {
+        let sample = Completion { sample: 2, sensitivity: Sensitivity::Restricted, ..completion("{}") };
+        let unknown = Completion { text: r#"[{"text": "a", "entities": []}]"#.into(), ..sample };
+        let parsed = parse(&[unknown], &[], &settings(Task::Ner)).unwrap();
+        let example = &parsed.examples[0];
+        assert_eq!((example.id.as_str(), example.document.as_str()), ("q-s2-01", "q"));
+        assert_eq!(example.sensitivity, Sensitivity::Restricted);
+        let known = read(Task::Ner, r#"[{"text": "a", "entities": []}]"#).examples.remove(0).provenance;
+        let expected = Provenance {
+            origin: Origin::Llm,
+            model: Some("m".into()),
+            prompt: Some("d".into()),
+            topic: Some("t".into()),
+            request: Some("q".into()),
+            ..Provenance::default()
+        };
+        assert_eq!(known, expected);
+    }
+
+    #[test]
+    fn a_synonym_without_target_is_an_error() {
+        let mut settings = settings(Task::Ner);
+        settings.synonyms.insert("drug".into(), "Chemical".into());
+        let message = parse(&[], &[], &settings).unwrap_err().to_string();
+        assert_eq!(message, "`synonyms` maps `drug` to `Chemical`, which is no label: expected one of Gene, Disease");
+    }
+
+    const WHOLE: &str = r#"{"examples": [{"text": "Gicht é gout", "entities": [{"text": "gout", "type": "Disease"}]}, {"text": "b", "entities": []}, {"text": "c", "entities": []}]}"#;
+
+    #[test]
+    fn a_completion_cut_anywhere_keeps_its_complete_examples_and_one_row_for_the_rest() {
+        for (cut, _) in WHOLE.char_indices().skip(1) {
+            let parsed = read(Task::Ner, &WHOLE[..cut]);
+            // An example is complete where its closing brace stands: after `[]}` or, for the first, after `}]}`.
+            let complete = WHOLE[..cut].matches("]}").count().min(3);
+            assert_eq!(parsed.examples.len(), complete, "{}", &WHOLE[..cut]);
+            assert_eq!(parsed.quarantined.len(), usize::from(cut < WHOLE.len()), "{}", &WHOLE[..cut]);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_completion_is_lost_whatever_it_holds(noise in "[\\[\\]{}\",:a ]{0,30}", at in 0..WHOLE.len(), gone in 0..9usize) {
+            let boundary = |mut byte: usize| {
+                byte = byte.min(WHOLE.len());
+                while !WHOLE.is_char_boundary(byte) {
+                    byte -= 1;
+                }
+                byte
+            };
+            let damaged = format!("{}{noise}{}", &WHOLE[..boundary(at)], &WHOLE[boundary(at + gone)..]);
+            for text in [&noise, &damaged] {
+                for task in [Task::Ner, Task::Re] {
+                    let parsed = read(task, text);
+                    prop_assert!(parsed.examples.len() + parsed.quarantined.len() > 0);
+                }
+            }
+        }
+    }
+}

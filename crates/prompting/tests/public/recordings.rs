@@ -79,3 +79,25 @@ fn the_one_recorded_doubt_is_reported_and_resolved_by_order() {
     assert!(example.text.starts_with("Germline fumarate hydratase mutations"));
     assert!(example.entities.iter().all(|entity| entity.start > 40));
 }
+
+#[test]
+fn shipped_templates_say_what_is_asked() {
+    let check = |task: Task, labels: &str, user: &str| {
+        let prompt = shipped_prompts(task.name(), &settings(task, "claude")).remove(0);
+        let roles: Vec<&str> = prompt.messages.iter().map(|message| message.role.as_str()).collect();
+        assert_eq!(roles, ["system", "user"]);
+        assert!(prompt.messages[0].content.contains(labels), "{}", prompt.messages[0].content);
+        assert_eq!(prompt.messages[1].content, user);
+    };
+    check(
+        Task::Ner,
+        "\nLabels:\n- Disease: what is a Disease\n- Chemical: what is a Chemical\n\nRules",
+        "Write 10 sentences.\nTopic: BRCA1/BRCA2 and hereditary breast-ovarian cancer\nStyle: research abstract (genetics)",
+    );
+    check(
+        Task::Re,
+        "\nRelations:\n- positive: what is a positive\n- negative: what is a negative\n- none: what is a none\n\nRules",
+        "Write 12 sentences.\nTopic: ACE insertion/deletion and cardiovascular disease\n\
+         Style: genetic association study abstract",
+    );
+}
