@@ -13,7 +13,8 @@ use serde_json::json;
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let build = ["build", "--quiet", "--package", "clinsynth-cli", "--bin", "clinsynth"];
+        // The same selection as `cargo test --workspace`: built alone, the command would get dependencies anew.
+        let build = ["build", "--quiet", "--workspace", "--bins", "--tests"];
         let status = Command::new(env!("CARGO")).args(build).status().unwrap();
         assert!(status.success(), "cannot build the binary");
         // This test lies in target/PROFILE/deps.

@@ -43,13 +43,22 @@ pub(crate) fn jaccard(one: &[u64], other: &[u64]) -> f64 {
 #[derive(Debug)]
 pub(crate) struct NearIndex {
     threshold: f64,
-    buckets: HashMap<u64, Vec<u32>>,
-    members: Vec<Vec<u64>>,
+    /// The last member filed under each bucket; the others follow through `Member::before`. A list for each of the
+    /// buckets, most of which hold one member, would cost a third of the time in the allocator.
+    last: HashMap<u64, u32>,
+    members: Vec<Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    shingles: Vec<u64>,
+    /// For each band the member filed under the same bucket before this one.
+    before: [Option<u32>; BANDS],
 }
 
 impl NearIndex {
     pub(crate) fn new(threshold: f64) -> Self {
-        Self { threshold, buckets: HashMap::new(), members: Vec::new() }
+        Self { threshold, last: HashMap::new(), members: Vec::new() }
     }
 
     /// The first member at or above the threshold, with its similarity; files the text when there is none.
@@ -58,10 +67,8 @@ impl NearIndex {
         let found = self.find(&shingles, &keys);
         if found.is_none() {
             let number = self.members.len() as u32;
-            for key in keys {
-                self.buckets.entry(key).or_default().push(number);
-            }
-            self.members.push(shingles);
+            let before = keys.map(|key| self.last.insert(key, number));
+            self.members.push(Member { shingles, before });
         }
         found
     }
@@ -72,11 +79,15 @@ impl NearIndex {
     }
 
     fn find(&self, shingles: &[u64], keys: &[u64; BANDS]) -> Option<(usize, f64)> {
-        let mut candidates: Vec<u32> = keys.iter().filter_map(|key| self.buckets.get(key)).flatten().copied().collect();
+        let mut candidates: Vec<u32> = Vec::new();
+        for (band, key) in keys.iter().enumerate() {
+            let last = self.last.get(key).copied();
+            candidates.extend(std::iter::successors(last, |&member| self.members[member as usize].before[band]));
+        }
         candidates.sort_unstable();
         candidates.dedup();
         candidates.into_iter().find_map(|candidate| {
-            let similarity = jaccard(shingles, &self.members[candidate as usize]);
+            let similarity = jaccard(shingles, &self.members[candidate as usize].shingles);
             (similarity >= self.threshold).then_some((candidate as usize, similarity))
         })
     }

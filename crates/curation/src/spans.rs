@@ -120,6 +120,7 @@ mod tests {
         check("MELAS-like", &[(0, 5)], Ok((&[(0, 5)], &[])));
         check("肺癌患者", &[(0, 2)], Ok((&[(0, 2)], &[])));
         check("scolding", &[(1, 5)], Err(Reason::MentionInsideWord));
+        check("unwell", &[(2, 6)], Err(Reason::MentionInsideWord));
         check("cancerous", &[(0, 6)], Err(Reason::MentionInsideWord));
         check("a cold", &[(3, 3)], Err(Reason::MentionEmpty));
         check("a  cold", &[(1, 3)], Err(Reason::MentionEmpty));

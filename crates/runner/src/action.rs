@@ -66,7 +66,35 @@ impl Action {
     }
 }
 
-/// Reads the key a step last ran under, with its components.
-pub(crate) fn latest(path: &Path) -> Option<BTreeMap<String, Value>> {
-    read_json(path).ok().flatten()
+/// File in a step's `latest` folder that holds the components of its last key.
+const COMPONENTS: &str = "key.json";
+
+/// The components of the key that a step last had.
+pub(crate) fn latest_components(layout: &Layout, pipeline: &str, step: &str) -> Option<BTreeMap<String, Value>> {
+    read_json(&layout.latest(pipeline, step).join(COMPONENTS)).ok().flatten()
+}
+
+/// Makes an action a step's latest: its components for explaining the next run, and a link to each output under a
+/// name that people can remember.
+pub(crate) fn make_latest(layout: &Layout, pipeline: &str, step: &str, action: &Action) -> Result<(), RunnerError> {
+    let folder = layout.latest(pipeline, step);
+    if latest_components(layout, pipeline, step).as_ref() != Some(&action.components) {
+        write_json(&folder.join(COMPONENTS), &action.components)?;
+    }
+    for output in &action.outputs {
+        link(&output.path(layout), &folder.join(&output.file))?;
+    }
+    Ok(())
+}
+
+/// Points a symbolic link at a target; relative where possible, so that the store can be moved.
+fn link(target: &Path, link: &Path) -> Result<(), RunnerError> {
+    let below_root: PathBuf = target.iter().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+    let relative = Path::new("../../..").join(below_root);
+    if std::fs::read_link(link).is_ok_and(|found| found == relative) {
+        return Ok(());
+    }
+    let temporary = link.with_extension(format!("link{}", std::process::id()));
+    let made = std::os::unix::fs::symlink(&relative, &temporary).and_then(|()| std::fs::rename(&temporary, link));
+    made.map_err(|source| RunnerError::Write { path: link.to_owned(), source })
 }

@@ -8,10 +8,10 @@ use clinsynth_dag::{InputBinding, Plan, PlannedStep, StepKind};
 use clinsynth_store::{Dataset, InputRef, Lineage, WriteSettings, write_rows};
 use serde_json::Value;
 
-use crate::action::{Action, Output};
+use crate::action::{Action, Output, make_latest};
 use crate::event::Event;
 use crate::key::{KeyMaker, StepKey};
-use crate::layout::{Layout, write_json};
+use crate::layout::Layout;
 use crate::machine::Machine;
 use crate::objects::{Staged, adopt};
 use crate::{RunnerError, Stop, steps};
@@ -148,7 +148,7 @@ pub fn run_step(
     let action =
         Action { key: key.digest, step: step.id.clone(), components: key.components, outputs, facts: made.facts };
     action.save(layout)?;
-    write_json(&layout.latest(&plan.name, &step.id), &action.components)?;
+    make_latest(layout, &plan.name, &step.id, &action)?;
     // The work is in the store now; what cannot be removed is only disk space.
     let _ = fs::remove_dir_all(&work);
     Ok(action)

@@ -6,7 +6,7 @@ use clinsynth_dag::{PlannedStep, StepKind, TrainOptions};
 use serde_json::{Value, json};
 
 use crate::RunnerError;
-use crate::action::{Action, latest};
+use crate::action::{Action, latest_components};
 use crate::files::FileDigests;
 use crate::layout::Layout;
 use crate::machine::Machine;
@@ -29,7 +29,7 @@ impl StepKey {
 
     /// Why this key differs from the one the step last ran under: the first component that changed, old → new.
     pub(crate) fn reason(&self, layout: &Layout, pipeline: &str, step: &str) -> String {
-        let Some(before) = latest(&layout.latest(pipeline, step)) else { return "has not run yet".to_owned() };
+        let Some(before) = latest_components(layout, pipeline, step) else { return "has not run yet".to_owned() };
         let names: std::collections::BTreeSet<&String> = before.keys().chain(self.components.keys()).collect();
         let changed = names.into_iter().find(|name| before.get(*name) != self.components.get(*name));
         match changed {

@@ -34,9 +34,9 @@ impl Layout {
         self.root.join("actions").join(format!("{key}.json"))
     }
 
-    /// The last key a step of a pipeline ran under, for explaining why it runs again.
+    /// What a step of a pipeline last made: links to its outputs, and the components of its key.
     pub fn latest(&self, pipeline: &str, step: &str) -> PathBuf {
-        self.root.join("latest").join(pipeline).join(format!("{}.json", file_safe(step)))
+        self.root.join("latest").join(file_safe(pipeline)).join(file_safe(step))
     }
 
     /// Work in progress of a step, kept until it is finished: journals, checkpoints.

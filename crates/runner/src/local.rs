@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clinsynth_dag::{Plan, PlannedStep, Retry};
 
-use crate::action::Action;
+use crate::action::{Action, make_latest};
 use crate::child::{Message, Running};
 use crate::event::Event;
 use crate::key::{KeyMaker, StepKey};
@@ -151,7 +151,7 @@ impl<'a> LocalExecutor<'a> {
                 let found = keys.look_up(&self.plan.name, &step.id, &key)?;
                 let reason = match found {
                     Ok(action) if !self.options.force.contains(&step.id) => {
-                        self.from_cache(step, action, observer);
+                        self.from_cache(step, action, observer)?;
                         moved = true;
                         continue;
                     }
@@ -176,7 +176,13 @@ impl<'a> LocalExecutor<'a> {
         step.max_parallel.is_none_or(|most| siblings < most as usize)
     }
 
-    fn from_cache(&mut self, step: &PlannedStep, action: Action, observer: &mut dyn FnMut(&Event)) {
+    fn from_cache(
+        &mut self,
+        step: &PlannedStep,
+        action: Action,
+        observer: &mut dyn FnMut(&Event),
+    ) -> Result<(), RunnerError> {
+        make_latest(self.layout, &self.plan.name, &step.id, &action)?;
         observer(&Event::StepCached {
             step: step.id.clone(),
             key: action.key.to_string(),
@@ -185,6 +191,7 @@ impl<'a> LocalExecutor<'a> {
         self.waiting.retain(|waiting| waiting.id != step.id);
         self.summary.cached += 1;
         self.summary.finished.insert(step.id.clone(), action);
+        Ok(())
     }
 
     fn start(

@@ -133,3 +133,45 @@ impl BatchInputs {
 
 /// Added to attention scores of padding: far below any score, far above the least float32.
 const BIAS: i64 = -10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, element: ElementType, shape: &[Dimension], content: Content, expected: &[i64]) {
+        let sample = |ids: &[u32], positions: &[u32], tags: &[u32]| Sample {
+            example: String::new(),
+            ids: ids.to_vec(),
+            positions: positions.to_vec(),
+            tags: tags.to_vec(),
+            owned: 0..tags.len(),
+        };
+        let samples = [sample(&[1, 5, 2], &[1], &[4]), sample(&[1, 6, 7, 8, 2], &[1, 3], &[0, 2])];
+        let batch = Batch { samples: samples.iter().collect(), length: 6 };
+        let spec = TensorSpec { name: name.to_owned(), element, shape: shape.to_vec() };
+        let inputs = BatchInputs { specs: Vec::new(), padding: 9 };
+        let mut values = vec![77; batch.shape(shape).iter().product()];
+        inputs.fill(&mut values, &spec, content, &batch);
+        assert_eq!(values, expected, "{name}");
+        assert_eq!((batch.tokens(), batch.words()), (8, 3));
+    }
+
+    #[test]
+    fn rows_are_laid_out_as_the_graph_asks() {
+        use Dimension::{Batch, Fixed, Sequence};
+        let ids = ElementType::Int64;
+        check("input_ids", ids, &[Sequence, Batch], Content::Ids, &[1, 1, 5, 6, 2, 7, 9, 8, 9, 2, 9, 9]);
+        check("input_ids", ids, &[Batch, Sequence], Content::Ids, &[1, 5, 2, 9, 9, 9, 1, 6, 7, 8, 2, 9]);
+        let labels = [-100, -100, 4, 0, -100, -100, -100, 2, -100, -100, -100, -100];
+        check("labels", ids, &[Sequence, Batch], Content::Labels, &labels);
+        let bias = [0, 0, 0, BIAS, BIAS, BIAS, 0, 0, 0, 0, 0, BIAS];
+        let shape = [Batch, Fixed(1), Fixed(1), Sequence];
+        check("attention_bias", ElementType::Float32, &shape, Content::Bias, &bias);
+    }
+
+    #[test]
+    fn batches_are_padded_to_a_multiple_of_eight() {
+        let sample = Sample { example: String::new(), ids: vec![1; 9], positions: vec![1], tags: vec![0], owned: 0..1 };
+        assert_eq!(Batch::new(&[sample], &[0]).length, 16);
+    }
+}

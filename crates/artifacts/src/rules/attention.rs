@@ -1,4 +1,5 @@
 use crate::graph::{Value, float, int, ints};
+use crate::onnx::AttributeProto;
 use crate::rules::dropout::Dropout;
 use crate::tape::Tape;
 
@@ -63,18 +64,28 @@ impl Attention {
     pub(crate) fn backward(self, tape: &mut Tape, gradient: Value) -> Value {
         let gradient = tape.unfold(gradient, &self.heads.trailing());
         let inner = self.row_sums(tape, gradient);
-        let chance = product(tape, [gradient, self.value], &[batch("A"), batch("B"), int("transB", 1)]);
-        let chance = self.dropout.backward(tape, chance);
-        let centred = tape.graph.sub(chance, inner);
+        let probabilities = product(tape, [gradient, self.value], &[batch("A"), batch("B"), int("transB", 1)]);
+        let probabilities = self.dropout.backward(tape, probabilities);
+        let centred = tape.graph.sub(probabilities, inner);
         let scores = tape.graph.mul(self.probabilities, centred);
 
-        let scale = || float("alpha", self.heads.scale());
-        let query = product(tape, [scores, self.key], &[scale(), batch("B")]);
-        let key = product(tape, [scores, self.query], &[scale(), int("transA", 1), batch("B")]);
-        let value = product(tape, [self.dropped, gradient], &[int("transA", 1), batch("B")]);
-        let all = tape.graph.op("Concat", &[query, key, value], &[int("axis", 1)]);
-        let all = tape.graph.op("Transpose", &[all], &[ints("perm", &[2, 0, 1, 3])]);
+        let parts = self.projections(tape, scores, gradient);
+        let all = tape.graph.op("Concat", &parts, &[int("axis", 2)]);
         tape.graph.reshape(all, &[-1, 3 * self.heads.count * self.heads.size])
+    }
+
+    /// `dQ = dS K`, `dK = dSᵀ Q` and `dV = Pᵀ dO`, each `[S, B, heads, D]`.
+    ///
+    /// The last two are made transposed, as `Qᵀ dS` and `dOᵀ P`: the library is a third slower when it has to transpose
+    /// the square operand.
+    fn projections(&self, tape: &mut Tape, scores: Value, gradient: Value) -> [Value; 3] {
+        let scale = || float("alpha", self.heads.scale());
+        let transposed = || [int("transA", 1), batch("A")];
+        let query = product(tape, [scores, self.key], &[scale(), batch("B")]);
+        let key = product(tape, [self.query, scores], &[&[scale()][..], &transposed()].concat());
+        let value = product(tape, [gradient, self.dropped], &transposed());
+        [(query, [2, 0, 1, 3]), (key, [3, 0, 1, 2]), (value, [3, 0, 1, 2])]
+            .map(|(part, order)| tape.graph.op("Transpose", &[part], &[ints("perm", &order)]))
     }
 
     /// `rowsum(dO·O)` as `[B, heads, S, 1]`.
@@ -88,12 +99,12 @@ impl Attention {
 }
 
 /// A batched matrix product of the stock library's contrib operators.
-fn product(tape: &mut Tape, inputs: [Value; 2], attributes: &[crate::onnx::AttributeProto]) -> Value {
+fn product(tape: &mut Tape, inputs: [Value; 2], attributes: &[AttributeProto]) -> Value {
     tape.graph.op("FusedMatMul", &inputs, attributes)
 }
 
 /// The operand is `[S, B, heads, D]` and stands for `[B, heads, S, D]`.
-fn batch(operand: &str) -> crate::onnx::AttributeProto {
+fn batch(operand: &str) -> AttributeProto {
     int(&format!("transBatch{operand}"), 1)
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit> {
         failed: summary.failed.len() + summary.left.len(),
     });
     if !arguments.json {
-        conclude(&layout, &summary, began)?;
+        conclude(&layout, &plan.name, &summary, began)?;
     }
     Ok(exit(&summary))
 }
@@ -94,7 +94,7 @@ fn launch(arguments: &Run, layout: &Layout) -> Result<Launch> {
 }
 
 /// Standard output holds what a user asked for: scores and report. Everything else went to standard error.
-fn conclude(layout: &Layout, summary: &Summary, began: Instant) -> Result<()> {
+fn conclude(layout: &Layout, pipeline: &str, summary: &Summary, began: Instant) -> Result<()> {
     let outputs = |name: &str| -> Vec<PathBuf> {
         let found = summary.finished.values().filter_map(|action| action.output(name));
         found.map(|output| output.path(layout)).collect()
@@ -102,8 +102,10 @@ fn conclude(layout: &Layout, summary: &Summary, began: Instant) -> Result<()> {
     if let Some(table) = scores::table(&outputs("scores"))? {
         println!("\nStrict entity scores in per cent (95 % bootstrap intervals over documents)\n{table}");
     }
-    for report in outputs("report.html") {
-        println!("report: {}", shown(&report).display());
+    for (step, action) in &summary.finished {
+        if let Some(report) = action.output("report.html") {
+            println!("report: {}", shown(&layout.latest(pipeline, step).join(&report.file)).display());
+        }
     }
     for step in &summary.left {
         eprintln!("- {step} did not run");

@@ -38,6 +38,7 @@ fn forgotten_mentions_are_found_as_whole_words_only() {
     };
     check("Nobody died of Sepsis in this trial", &["`sepsis` at 15 is `D` in 4 of 5 occurrences"]);
     check("Nobody died of [neonatal sepsis] in this trial", &[]);
+    check("In sepsis [shock] is late", &["`sepsis` at 3 is `D` in 4 of 5 occurrences"]);
     check("A sepsis-like illness or urosepsis struck here", &[]);
     check("The children with ALL were all alive", &["`ALL` at 18 is `D` in 4 of 5 occurrences"]);
     check("Sepsis, sepsis, sepsis, sepsis and sepsis: bare more often than not", &[]);

@@ -60,6 +60,13 @@ fn neither_side_is_left_empty_and_given_splits_stay() {
     check(&[50, 60], 0.99, 1);
     check(&[50], 0.5, 0);
     check(&[5, 5, 5], 0.0, 0);
+    // Twenty and forty are equally far from the thirty wanted.
+    check(&[20, 20, 20], 0.5, 2);
+    for seed in 0..8 {
+        let mut examples = rows(&[50, 2, 60, 70]);
+        split_by_topic(&mut examples, &SplitSettings { dev_fraction: 0.001, seed }).unwrap();
+        assert_eq!(dev_topics(&examples), ["topic 1".to_owned()].into(), "the smallest");
+    }
     let mut examples = rows(&[1, 1]);
     examples[0].split = Some(Split::Test);
     split_by_topic(&mut examples, &SplitSettings::default()).unwrap();

@@ -32,18 +32,18 @@ fn scores_hold_every_label_both_averages_and_both_schemes() {
 
 #[test]
 fn relaxed_matching_is_one_to_one_and_as_large_as_possible() {
-    let check = |gold: &[Triple], found: &[Triple], expected: u64| {
+    let check = |gold: &[Triple], found: &[Triple], expected: (u64, u64, u64)| {
         let evaluation =
             evaluate("dev", &[example("a", gold)], &[prediction("a", found)], &settings(&["D", "C"])).unwrap();
         let micro = evaluation.scores.iter().find(|row| row.scheme == "relaxed" && row.label == "micro avg").unwrap();
-        assert_eq!(micro.correct, expected, "{gold:?} {found:?}");
+        assert_eq!((micro.support, micro.predicted, micro.correct), expected, "{gold:?} {found:?}");
     };
-    check(&[(0, 5, "D"), (6, 9, "D")], &[(0, 20, "D")], 1);
-    check(&[(0, 20, "D")], &[(0, 5, "D"), (6, 9, "D")], 1);
-    check(&[(0, 5, "D"), (4, 10, "D")], &[(3, 8, "D"), (0, 2, "D")], 2);
-    check(&[(0, 5, "D")], &[(5, 9, "D")], 0);
-    check(&[(0, 5, "D")], &[(0, 5, "C")], 0);
-    check(&[(0, 5, "D"), (0, 5, "D")], &[(0, 5, "D")], 1);
+    check(&[(0, 5, "D"), (6, 9, "D")], &[(0, 20, "D")], (2, 1, 1));
+    check(&[(0, 20, "D")], &[(0, 5, "D"), (6, 9, "D")], (1, 2, 1));
+    check(&[(0, 9, "D"), (2, 4, "D")], &[(0, 3, "D"), (7, 9, "D")], (2, 2, 2));
+    check(&[(0, 5, "D")], &[(5, 9, "D")], (1, 1, 0));
+    check(&[(0, 5, "D")], &[(0, 5, "C")], (1, 1, 0));
+    check(&[(0, 5, "D"), (0, 5, "D")], &[(0, 5, "D")], (1, 1, 1));
 }
 
 #[test]
@@ -146,6 +146,18 @@ fn the_document_is_what_is_resampled() {
     assert_eq!(interval(&[row("1", "d"), row("2", "d")]), (Some(0.5), Some(0.5)));
     assert_eq!(interval(&[row("1", "d"), row("2", "e")]), (Some(0.0), Some(1.0)));
     assert_eq!(interval(&[row("1", ""), row("2", "")]), (Some(0.0), Some(1.0)));
+}
+
+#[test]
+fn the_interval_has_the_width_that_theory_gives() {
+    let gold: Vec<_> = (0..100).map(|id| example(&id.to_string(), &[(0, 5, "D")])).collect();
+    let found: Vec<_> =
+        (0..100).map(|id| prediction(&id.to_string(), if id % 2 == 0 { &[(0, 5, "D")] } else { &[] })).collect();
+    let evaluation = evaluate("dev", &gold, &found, &settings(&["D"])).unwrap();
+    let recall = &evaluation.scores[1];
+    // Half of 100 found: 0.5 ± 1.96 × sqrt(0.25 / 100).
+    let ends = (recall.low.unwrap(), recall.high.unwrap());
+    assert!((ends.0 - 0.402).abs() < 0.015 && (ends.1 - 0.598).abs() < 0.015, "{ends:?}");
 }
 
 #[test]

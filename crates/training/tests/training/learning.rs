@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use clinsynth_training::{Phase, Recipe, TrainingError};
 use safetensors::SafeTensors;
 
-use crate::tiny::{Workplace, recipe, run, run_through, weights};
+use crate::tiny::{Workplace, artifact, recipe, run, run_through, weights};
 
 #[test]
 fn learns_and_reports_its_course() {
@@ -61,6 +61,23 @@ fn moments_are_stored_in_true_scale() {
         // After one step m = 0.1 g and v = 0.001 g², so v = 0.1 m².
         assert!((v - 0.1 * m * m).abs() <= 1e-6 * v, "{m} {v}");
     }
+}
+
+#[test]
+fn weights_are_stored_under_the_encoders_names() {
+    let place = Workplace::new();
+    // A rate that is zero in float32 leaves every weight as it was.
+    let recipe = Recipe { learning_rate: 1e-60, weight_decay: 0.0, ..recipe() };
+    let stopped = run(&recipe, &place.path("run"), |_| ControlFlow::Break(()));
+    let Err(TrainingError::Interrupted { checkpoint, .. }) = stopped else { panic!("{stopped:?}") };
+    let [first, saved] = [artifact().join("checkpoint"), checkpoint]
+        .map(|folder| std::fs::read(folder.join("model.safetensors")).unwrap());
+    let [first, saved] = [&first, &saved].map(|bytes| SafeTensors::deserialize(bytes).unwrap());
+    assert_eq!(first.names().len(), saved.names().len());
+    for (name, tensor) in first.iter() {
+        assert!(saved.tensor(name).unwrap() == tensor, "{name}");
+    }
+    assert!(first.tensor("bert.encoder.layer.1.attention.self.key.weight").is_ok());
 }
 
 #[test]
