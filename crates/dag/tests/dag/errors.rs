@@ -152,7 +152,7 @@ fn options_of_each_kind() {
             "  a: {uses: evaluate, with: {labels: [Chemical, Diseases]}}",
             "  a: {uses: command, with: {run: echo}}",
             "  a: {uses: command, with: {run: []}}",
-            "  a: {uses: command, with: {run: [sh], outs: {examples: ../x.parquet, 'a b': /tmp/x}}}",
+            "  a: {uses: command, with: {run: [sh], outs: {examples: ../x.parquet, 'a b': /elsewhere/x}}}",
             "  a: {uses: command, with: {run: [sh], deps: [no.sh]}}",
             "  a: {uses: generate, with: {task: qa, template: no.j2}}",
             "  a: {uses: generate, with: {task: ner, template: tempalte.j2, seeds: no.tsv}}",
