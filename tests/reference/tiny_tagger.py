@@ -91,9 +91,22 @@ def spans(tags, probabilities, words):
     return [{**{key: span[key] for key in ("start", "end", "label")}, "score": float(np.mean(np.array(span["scores"], np.float64)))} for span in found]
 
 
+def best_sequence(probabilities):
+    """The most probable tags in which every I continues its label (Viterbi), as ids."""
+    follows = np.array([[tag[0] != "I" or (before != "O" and before[2:] == tag[2:]) for tag in TAGS] for before in TAGS])
+    scores, paths = np.array([0.0]), [[]]
+    allowed = np.array([[tag[0] != "I" for tag in TAGS]])
+    for row in np.log(probabilities):
+        totals = np.where(allowed, scores[:, None], -np.inf)
+        origin = totals.argmax(0)
+        scores, paths = totals.max(0) + row, [paths[before] + [tag] for tag, before in enumerate(origin)]
+        allowed = follows
+    return paths[int(scores.argmax())]
+
+
 def predict(session, rows):
     """One window at a time, without padding: what batching must not change."""
-    tags, probabilities, words = [], [], []
+    distributions, words = [], []
     for row in rows:
         ids = np.array([row["input_ids"]], np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
@@ -102,10 +115,10 @@ def predict(session, rows):
         softmax /= softmax.sum(-1, keepdims=True)
         for word in range(row["owned_from"], row["owned_to"]):
             position = row["token_words"].index(word)
-            tags.append(TAGS[softmax[position].argmax()])
-            probabilities.append(softmax[position].max())
+            distributions.append(softmax[position])
             words.append((row["word_starts"][word], row["word_ends"][word]))
-    return spans(tags, probabilities, words)
+    chosen = best_sequence(np.array(distributions)) if distributions else []
+    return spans([TAGS[tag] for tag in chosen], [row[tag] for row, tag in zip(distributions, chosen)], words)
 
 
 def main():

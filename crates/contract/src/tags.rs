@@ -102,10 +102,50 @@ impl TagSet {
         }
     }
 
+    /// The best sequence of tags in which every `I-` follows the `B-` or `I-` of its label, by the sum of the scores:
+    /// one row of `tags` scores for each word. Logits serve as well as logarithms of probabilities, as a word's
+    /// normaliser is the same for every sequence. Of equal sequences the one with the lower tag ids.
+    ///
+    /// Source: Viterbi 1967, with the transitions of BIO tags allowed or forbidden.
+    pub fn best_sequence(scores: &[f32], tags: usize) -> Vec<u32> {
+        let mut rows = scores.chunks_exact(tags);
+        let Some(first) = rows.next() else { return Vec::new() };
+        let open = |(tag, &score): (usize, &f32)| if is_inside(tag) { f64::NEG_INFINITY } else { f64::from(score) };
+        let mut totals: Vec<f64> = first.iter().enumerate().map(open).collect();
+        let mut origins: Vec<usize> = Vec::new();
+        for row in rows {
+            let best = first_greatest(&totals);
+            let before = |tag| match is_inside(tag) {
+                true if totals[tag] > totals[tag - 1] => tag,
+                true => tag - 1,
+                false => best,
+            };
+            origins.extend((0..tags).map(before));
+            let chosen = &origins[origins.len() - tags..];
+            totals = row.iter().zip(chosen).map(|(&score, &origin)| totals[origin] + f64::from(score)).collect();
+        }
+        let mut tag = first_greatest(&totals);
+        let mut sequence = vec![tag as u32];
+        for row in origins.chunks_exact(tags).rev() {
+            tag = row[tag];
+            sequence.push(tag as u32);
+        }
+        sequence.reverse();
+        sequence
+    }
+
     /// The mentions in a sequence of tag ids, malformed sequences included; see [`decode_tags`].
     pub fn decode(tags: &[u32]) -> Vec<TagSpan> {
         decode_tags(tags.iter().map(|&tag| Self::split(tag)))
     }
+}
+
+const fn is_inside(tag: usize) -> bool {
+    tag > 0 && tag % 2 == 0
+}
+
+fn first_greatest(values: &[f64]) -> usize {
+    (1..values.len()).fold(0, |best, index| if values[index] > values[best] { index } else { best })
 }
 
 /// Reads mentions out of tags as the CoNLL-2000 evaluation script and seqeval's default mode do: an `I` that
@@ -155,6 +195,8 @@ fn starts(previous: (Prefix, usize), next: (Prefix, usize)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(tags: &[u32], expected: &[(usize, usize, usize)]) {
@@ -170,6 +212,34 @@ mod tests {
         check(&[1, 4], &[(0, 1, 0), (1, 2, 1)]);
         check(&[2, 4, 2], &[(0, 1, 0), (1, 2, 1), (2, 3, 0)]);
         check(&[], &[]);
+    }
+
+    /// Every sequence of `words` tags in which each inside tag continues its label.
+    fn sequences(words: usize, tags: u32) -> Vec<Vec<u32>> {
+        (0..words).fold(vec![Vec::new()], |all, _| {
+            let longer = |sequence: &Vec<u32>| {
+                let last = sequence.last().copied().unwrap_or(0);
+                let follows = move |tag: &u32| !is_inside(*tag as usize) || last == *tag || last == *tag - 1;
+                (0..tags).filter(follows).map(|tag| [&sequence[..], &[tag]].concat()).collect::<Vec<_>>()
+            };
+            all.iter().flat_map(longer).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_best_sequence_is_the_best_of_all(scores in prop::collection::vec(-3f32..3.0, 0..25)) {
+            let words = scores.len() / 5;
+            let scores = &scores[..words * 5];
+            let total = |tags: &[u32]| -> f64 {
+                tags.iter().enumerate().map(|(word, &tag)| f64::from(scores[word * 5 + tag as usize])).sum()
+            };
+            let best = sequences(words, 5).iter().map(|tags| total(tags)).fold(f64::NEG_INFINITY, f64::max);
+            let found = TagSet::best_sequence(scores, 5);
+            prop_assert_eq!(found.len(), words);
+            prop_assert!(words == 0 || (total(&found) - best).abs() < 1e-9);
+            prop_assert!(sequences(words, 5).contains(&found));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::InferenceError;
 use crate::batches::{Batch, plan};
 use crate::folder::ModelFolder;
 use crate::session::Classifier;
-use crate::windows::{Choice, check_encodings, choose, merge};
+use crate::windows::{check_encodings, merge, word_logits};
 
 /// How a model is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +65,9 @@ impl Tagger {
     }
 
     /// The mentions of each example, in the order of the encodings, one row for each example. The windows of an
-    /// example must stand together, in order. Tags are chosen at the first sub-token of each word; a span's score is
-    /// the mean probability of its tags.
+    /// example must stand together, in order. A word's logits are those at its first
+    /// sub-token; its tag is that of the most probable well-formed sequence ([`TagSet::best_sequence`]); a span's score
+    /// is the mean probability of its tags.
     ///
     /// `observer` hears after each batch how many windows of how many are done, and may stop the work.
     ///
@@ -79,31 +80,26 @@ impl Tagger {
     ) -> Result<Vec<Prediction>, InferenceError> {
         check_encodings(encodings, &self.folder)?;
         let lengths: Vec<usize> = encodings.iter().map(|encoding| encoding.input_ids.len()).collect();
-        let mut choices = vec![Vec::new(); encodings.len()];
+        let mut logits = vec![Vec::new(); encodings.len()];
         let (mut done, total) = (0, encodings.len());
         for rows in plan(&lengths, self.batch_tokens) {
-            self.tag(encodings, &rows, &mut choices)?;
+            self.run(encodings, &rows, &mut logits)?;
             done += rows.len();
             if observer(done, total).is_break() && done < total {
                 return Err(InferenceError::Stopped { done, total });
             }
         }
-        Ok(merge(encodings, &choices, &self.folder.tags, &self.folder.digest))
+        Ok(merge(encodings, &logits, &self.folder.tags, &self.folder.digest))
     }
 
-    /// Runs one batch and puts down the choices for its rows.
-    fn tag(
-        &mut self,
-        encodings: &[Encoding],
-        rows: &[usize],
-        choices: &mut [Vec<Choice>],
-    ) -> Result<(), InferenceError> {
+    /// Runs one batch and puts down the logits of its rows' words.
+    fn run(&mut self, encodings: &[Encoding], rows: &[usize], kept: &mut [Vec<f32>]) -> Result<(), InferenceError> {
         let batch = Batch::new(encodings, rows, self.folder.padding);
         let tags = self.folder.tags.len();
         let row_size = batch.length * tags;
         let logits = self.classifier.run(batch)?;
         for (&row, logits) in rows.iter().zip(logits.chunks_exact(row_size)) {
-            choices[row] = choose(&encodings[row], logits, tags)?;
+            kept[row] = word_logits(&encodings[row], logits, tags)?;
         }
         Ok(())
     }

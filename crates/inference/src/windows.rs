@@ -3,13 +3,6 @@ use clinsynth_contract::{Digest, Encoding, Prediction, ScoredSpan, TagSet};
 use crate::InferenceError;
 use crate::folder::ModelFolder;
 
-/// The tag chosen for a word and its probability.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Choice {
-    pub(crate) tag: u32,
-    pub(crate) probability: f32,
-}
-
 /// Checks every row before the first run: that it fits itself, the model, and the rows around it.
 pub(crate) fn check_encodings(encodings: &[Encoding], model: &ModelFolder) -> Result<(), InferenceError> {
     let mut expected = ("", 0);
@@ -50,51 +43,39 @@ fn check_encoding(encoding: &Encoding, model: &ModelFolder) -> Result<(), String
     Ok(())
 }
 
-/// The choice for each owned word of a window from the logits `[length, tags]` of its row: the softmax over tags at
-/// the word's first sub-token.
-pub(crate) fn choose(encoding: &Encoding, logits: &[f32], tags: usize) -> Result<Vec<Choice>, InferenceError> {
-    let mut choices = Vec::with_capacity((encoding.owned_to - encoding.owned_from) as usize);
+/// The logits of each owned word of a window, those at its first sub-token, out of the logits `[length, tags]` of the
+/// window's row: `[words, tags]`.
+pub(crate) fn word_logits(encoding: &Encoding, logits: &[f32], tags: usize) -> Result<Vec<f32>, InferenceError> {
+    let mut kept = Vec::with_capacity((encoding.owned_to - encoding.owned_from) as usize * tags);
     let mut previous = -1;
     for (&word, logits) in encoding.token_words.iter().zip(logits.chunks_exact(tags)) {
         let owned = (encoding.owned_from as i32..encoding.owned_to as i32).contains(&word);
         if owned && word != previous {
-            let choice = most_probable(logits);
-            choices.push(choice.ok_or_else(|| InferenceError::NotFinite { example: encoding.example.clone() })?);
+            if !logits.iter().all(|logit| logit.is_finite()) {
+                return Err(InferenceError::NotFinite { example: encoding.example.clone() });
+            }
+            kept.extend(logits);
         }
         previous = word;
     }
-    Ok(choices)
+    Ok(kept)
 }
 
-/// The greatest logit (the first of equal ones) and its softmax; `None` when one is not finite.
-fn most_probable(logits: &[f32]) -> Option<Choice> {
-    let mut best = 0;
-    for (tag, logit) in logits.iter().enumerate() {
-        if !logit.is_finite() {
-            return None;
-        }
-        if *logit > logits[best] {
-            best = tag;
-        }
-    }
-    let sum: f32 = logits.iter().map(|logit| (logit - logits[best]).exp()).sum();
-    Some(Choice { tag: best as u32, probability: sum.recip() })
+/// The softmax of one tag.
+fn probability(logits: &[f32], tag: u32) -> f32 {
+    let chosen = logits[tag as usize];
+    logits.iter().map(|logit| (logit - chosen).exp()).sum::<f32>().recip()
 }
 
-/// One prediction for each example, from the windows in order and the choices for the words that each owns.
-pub(crate) fn merge(
-    encodings: &[Encoding],
-    choices: &[Vec<Choice>],
-    labels: &TagSet,
-    model: &Digest,
-) -> Vec<Prediction> {
+/// One prediction for each example, from the windows in order and the logits of the words that each owns.
+pub(crate) fn merge(encodings: &[Encoding], logits: &[Vec<f32>], labels: &TagSet, model: &Digest) -> Vec<Prediction> {
     let mut predictions = Vec::new();
-    let mut rows = encodings.iter().zip(choices).peekable();
-    while let Some((first, chosen)) = rows.next() {
+    let mut rows = encodings.iter().zip(logits).peekable();
+    while let Some((first, logits)) = rows.next() {
         let mut words = Words::default();
-        words.extend(first, chosen);
-        while let Some((next, chosen)) = rows.next_if(|(next, _)| next.window > 0) {
-            words.extend(next, chosen);
+        words.extend(first, logits);
+        while let Some((next, logits)) = rows.next_if(|(next, _)| next.window > 0) {
+            words.extend(next, logits);
         }
         predictions.push(Prediction {
             example: first.example.clone(),
@@ -107,34 +88,36 @@ pub(crate) fn merge(
     predictions
 }
 
-/// The words of an example with their choices.
+/// The words of an example with their logits, `[words, tags]`.
 #[derive(Default)]
 struct Words {
     starts: Vec<u32>,
     ends: Vec<u32>,
-    choices: Vec<Choice>,
+    logits: Vec<f32>,
 }
 
 impl Words {
-    fn extend(&mut self, window: &Encoding, choices: &[Choice]) {
+    fn extend(&mut self, window: &Encoding, logits: &[f32]) {
         let owned = window.owned_from as usize..window.owned_to as usize;
         self.starts.extend(&window.word_starts[owned.clone()]);
         self.ends.extend(&window.word_ends[owned]);
-        self.choices.extend(choices);
+        self.logits.extend(logits);
     }
 
+    /// The mentions of the most probable well-formed sequence of tags.
     fn spans(&self, labels: &TagSet) -> Vec<ScoredSpan> {
-        let tags: Vec<u32> = self.choices.iter().map(|choice| choice.tag).collect();
+        let tags = TagSet::best_sequence(&self.logits, labels.len());
+        let rows = self.logits.chunks_exact(labels.len());
+        let probabilities: Vec<f32> = rows.zip(&tags).map(|(logits, &tag)| probability(logits, tag)).collect();
         TagSet::decode(&tags)
             .into_iter()
             .map(|found| {
-                let choices = &self.choices[found.first..found.last];
-                let sum: f32 = choices.iter().map(|choice| choice.probability).sum();
+                let chosen = &probabilities[found.first..found.last];
                 ScoredSpan {
                     start: self.starts[found.first],
                     end: self.ends[found.last - 1],
                     label: labels.labels()[found.label].clone(),
-                    score: sum / choices.len() as f32,
+                    score: chosen.iter().sum::<f32>() / chosen.len() as f32,
                 }
             })
             .collect()
@@ -146,24 +129,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_probable_tag_is_the_first_greatest() {
-        let check = |logits: &[f32], expected: Option<(u32, i32)>| {
-            let found = most_probable(logits).map(|choice| (choice.tag, (choice.probability * 1e5).round() as i32));
-            assert_eq!(found, expected, "{logits:?}");
+    fn probabilities_are_the_softmax() {
+        let check = |logits: &[f32], tag, expected: i32| {
+            assert_eq!((probability(logits, tag) * 1e5).round() as i32, expected, "{logits:?}");
         };
-        check(&[0.0, 0.0], Some((0, 50_000)));
-        check(&[1000.0, 1000.0, -1000.0], Some((0, 50_000)));
-        check(&[-1.0, 3.0_f32.ln() - 1.0], Some((1, 75_000)));
-        check(&[0.0, f32::NAN], None);
-        check(&[f32::INFINITY, 0.0], None);
+        check(&[0.0, 0.0], 1, 50_000);
+        check(&[1000.0, 1000.0, -1000.0], 0, 50_000);
+        check(&[-1.0, 3.0_f32.ln() - 1.0], 1, 75_000);
+        check(&[1000.0, -1000.0], 1, 0);
     }
 
     #[test]
-    fn only_first_sub_tokens_of_owned_words_choose() {
+    fn only_first_sub_tokens_of_owned_words_count() {
         let encoding =
             Encoding { token_words: vec![-1, 0, 1, 1, 2, -1], owned_from: 1, owned_to: 3, ..Encoding::default() };
-        let logits = [9.0, 0.0, 9.0, 0.0, 0.0, 9.0, 9.0, 0.0, 0.0, 9.0, 9.0, 0.0];
-        let tags = choose(&encoding, &logits, 2).map(|choices| choices.iter().map(|choice| choice.tag).collect());
-        assert_eq!(tags.ok(), Some(vec![1, 1]));
+        let logits = [9.0, 0.0, 9.0, 0.0, 0.0, 9.0, 9.0, 0.0, 1.0, 9.0, 9.0, 0.0];
+        assert_eq!(word_logits(&encoding, &logits, 2).ok(), Some(vec![0.0, 9.0, 1.0, 9.0]));
+        let broken = logits.map(|logit| if logit == 1.0 { f32::NAN } else { logit });
+        assert!(matches!(word_logits(&encoding, &broken, 2), Err(InferenceError::NotFinite { .. })));
+    }
+
+    #[test]
+    fn a_mention_never_starts_inside() {
+        let labels = TagSet::new(["D"]).unwrap_or_else(|error| panic!("{error}"));
+        let words = Words {
+            starts: vec![0, 4, 9],
+            ends: vec![3, 8, 12],
+            logits: vec![2.0, 1.9, 0.0, 0.0, 0.0, 3.0, 9.0, 0.0, 0.0],
+        };
+        let found: Vec<_> = words.spans(&labels).iter().map(|span| (span.start, span.end)).collect();
+        assert_eq!(found, [(0, 8)]);
     }
 }

@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use clinsynth_contract::Manifest;
+use clinsynth_contract::{Manifest, TagSet};
 use clinsynth_runtime::ort;
 use clinsynth_runtime::ort::memory::{Allocator, MemoryInfo};
 use clinsynth_runtime::ort::session::{IoBinding, Session};
@@ -90,24 +90,13 @@ impl Evaluator {
         let outputs = self.session.run_binding(&self.binding)?;
         let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
         for (row, sample) in batch.samples.iter().enumerate() {
-            let tag_at = |&position: &u32| {
+            let at_word = |&position: &u32| {
                 let place = position as usize * batch.samples.len() + row;
-                argmax(&logits[place * self.tags..(place + 1) * self.tags])
+                &logits[place * self.tags..(place + 1) * self.tags]
             };
-            let predicted: Vec<u32> = sample.positions[sample.owned.clone()].iter().map(tag_at).collect();
-            counts.add(&sample.tags[sample.owned.clone()], &predicted);
+            let words: Vec<f32> = sample.positions[sample.owned.clone()].iter().flat_map(at_word).copied().collect();
+            counts.add(&sample.tags[sample.owned.clone()], &TagSet::best_sequence(&words, self.tags));
         }
         outputs["loss"].try_extract_tensor::<f32>().map(|(_, loss)| loss[0])
     }
-}
-
-/// The first of the highest.
-fn argmax(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (index, value) in logits.iter().enumerate() {
-        if *value > logits[best] {
-            best = index;
-        }
-    }
-    best as u32
 }

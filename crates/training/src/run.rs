@@ -25,7 +25,7 @@ pub type Observer<'o> = dyn FnMut(&Progress) -> ControlFlow<()> + 'o;
 pub struct Outcome {
     /// Folder of the best epoch's checkpoint: `model.safetensors` under the encoder's own parameter names.
     pub best_checkpoint: PathBuf,
-    /// The epoch of the best dev F1, from 1.
+    /// The chosen epoch, from 1: the latest whose dev F1 lies within a standard error of the highest.
     pub best_epoch: u32,
     /// Strict micro F1 on the dev split at that epoch.
     pub best_dev_f1: f64,
@@ -221,7 +221,7 @@ impl Run<'_, '_> {
             loss: self.pace.loss(),
             tokens_per_second: self.pace.tokens_per_second(),
             seconds_left: self.pace.seconds_left(self.state.steps - self.state.step, epochs_left),
-            best_f1: self.state.best.as_ref().map(|best| best.f1),
+            best_f1: self.state.best.as_ref().map(|best| best.highest_f1),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::Recipe;
 use crate::evaluate::Evaluation;
 
 /// Version of `state.json`.
-pub(crate) const STATE_FORMAT: u32 = 1;
+pub(crate) const STATE_FORMAT: u32 = 2;
 
 /// What decides a run's result: a checkpoint belongs to a run whose fingerprint is the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub(crate) struct RunState {
     /// Whether nothing is left to do.
     pub finished: bool,
     pub best: Option<Best>,
-    /// Epochs since the best one.
+    /// Epochs since the one of the highest F1.
     pub stale_epochs: u32,
     pub unlogged: Unlogged,
     pub history: Vec<HistoryPoint>,
@@ -67,6 +67,8 @@ pub(crate) struct Best {
     pub epoch: u32,
     pub f1: f64,
     pub loss: f64,
+    /// The highest F1 of any epoch so far.
+    pub highest_f1: f64,
     /// Name of its checkpoint.
     pub checkpoint: String,
 }
@@ -119,22 +121,29 @@ impl RunState {
         self.unlogged = Unlogged { loss: 0.0, words: 0, learning_rate, gradient_norm };
     }
 
-    /// Ends an epoch: the best is the one with the higher F1, then the lower loss, then the earlier.
+    /// Ends an epoch. The best is the latest one whose F1 lies within a standard error of the highest: a few hundred
+    /// dev mentions cannot tell such epochs apart, and the later one has the lower learning rate behind it.
+    ///
+    /// Source: the one-standard-error rule of Breiman, Friedman, Olshen and Stone 1984, section 3.4.3.
     pub(crate) fn end_epoch(&mut self, evaluation: Evaluation, checkpoint: String) {
         self.epoch += 1;
         self.batch = 0;
         let (f1, loss) = (evaluation.counts.f1(), evaluation.loss);
-        let better = self.best.as_ref().is_none_or(|best| {
-            let order = f1.total_cmp(&best.f1).then(best.loss.total_cmp(&loss));
-            order.is_gt()
-        });
-        self.stale_epochs = if better { 0 } else { self.stale_epochs + 1 };
-        if better {
-            self.best = Some(Best { epoch: self.epoch, f1, loss, checkpoint });
+        let before = self.best.as_ref().map(|best| best.highest_f1);
+        let highest_f1 = before.map_or(f1, |before| before.max(f1));
+        let higher = before.is_none_or(|before| f1 > before);
+        self.stale_epochs = if higher { 0 } else { self.stale_epochs + 1 };
+        if f1 >= highest_f1 - standard_error(highest_f1, evaluation.counts.gold) {
+            self.best = Some(Best { epoch: self.epoch, f1, loss, highest_f1, checkpoint });
         }
         let out_of_patience = self.recipe.patience.is_some_and(|patience| self.stale_epochs >= patience);
         self.finished = self.epoch == self.recipe.epochs || out_of_patience;
     }
+}
+
+/// Standard error of an F1 over `mentions` gold mentions, taken as a share of them: `√(F1 (1 - F1) / mentions)`.
+fn standard_error(f1: f64, mentions: u64) -> f64 {
+    (f1 * (1.0 - f1) / mentions.max(1) as f64).sqrt()
 }
 
 #[cfg(test)]
@@ -151,7 +160,7 @@ mod tests {
         };
         let mut state = RunState::new(fingerprint, Recipe { patience, epochs: 9, ..Recipe::default() }, 90);
         for (index, &(correct, loss)) in epochs.iter().enumerate() {
-            let counts = Counts { gold: 10, predicted: 10, correct };
+            let counts = Counts { gold: 100, predicted: 100, correct };
             state.end_epoch(Evaluation { loss, counts }, format!("c{index}"));
         }
         state
@@ -162,13 +171,16 @@ mod tests {
         assert_eq!((state.best.map(|best| best.epoch), state.finished), (Some(best), finished), "{epochs:?}");
     }
 
+    /// At an F1 of 0.6 over 100 mentions the standard error is 0.049.
     #[test]
-    fn best_epoch_by_f1_then_loss_then_age() {
-        check(None, &[(5, 0.3), (6, 0.4), (5, 0.1)], 2, false);
-        check(None, &[(5, 0.3), (5, 0.2)], 2, false);
-        check(None, &[(5, 0.3), (5, 0.3)], 1, false);
-        check(Some(2), &[(5, 0.3), (4, 0.2)], 1, false);
-        check(Some(2), &[(5, 0.3), (4, 0.2), (5, 0.4)], 1, true);
-        check(None, &[(1, 1.0); 9], 1, true);
+    fn best_epoch_is_the_latest_within_a_standard_error_of_the_highest() {
+        check(None, &[(50, 0.3), (60, 0.4), (50, 0.1)], 2, false);
+        check(None, &[(50, 0.3), (60, 0.4), (56, 0.5)], 3, false);
+        check(None, &[(60, 0.3), (55, 0.2)], 1, false);
+        check(None, &[(56, 0.3), (50, 0.2), (60, 0.2), (55, 0.1)], 3, false);
+        check(Some(2), &[(60, 0.3), (58, 0.2)], 2, false);
+        check(Some(2), &[(60, 0.3), (58, 0.2), (57, 0.4)], 3, true);
+        check(Some(2), &[(60, 0.3), (58, 0.2), (61, 0.4)], 3, false);
+        check(None, &[(10, 1.0); 9], 9, true);
     }
 }
