@@ -174,6 +174,12 @@ impl Plan {
 }
 
 impl PlannedStep {
+    /// Processor cores that it takes on a machine that has `cores`.
+    pub fn cpus(&self, cores: u32) -> u32 {
+        let all = matches!(self.kind, StepKind::Train(_) | StepKind::Predict(_));
+        self.resources.cpus.unwrap_or(if all { cores } else { 1 }).min(cores)
+    }
+
     /// What decides the output, as far as the file says: kind, code version, options, labels, endpoint and sensitivity.
     /// The caller adds the digests of [`Self::inputs`] (by name and place), of [`Self::files`] (by role) and of a
     /// command's [`Self::env`].

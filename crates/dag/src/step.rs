@@ -6,16 +6,16 @@ use schemars::JsonSchema;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::options::{bounds_count, byte_count, seconds};
+use crate::options::{byte_count, count_or_null, seconds};
 
 /// What a step takes of the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Resources {
-    /// Processor cores.
-    #[serde(deserialize_with = "bounds_count")]
+    /// Processor cores; null for all of the machine's in `train` and `predict`, and one in other steps.
+    #[serde(deserialize_with = "count_or_null")]
     #[schemars(range(min = 1))]
-    pub cpus: u32,
+    pub cpus: Option<u32>,
     /// Memory, such as `512M` or `2G` (powers of 1024); null when it need not be reserved. Held in bytes.
     #[serde(deserialize_with = "memory")]
     #[schemars(with = "Option<Size>")]
@@ -30,7 +30,7 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { cpus: 1, memory: None, gpus: 0, time: None }
+        Self { cpus: None, memory: None, gpus: 0, time: None }
     }
 }
 

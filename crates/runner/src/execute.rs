@@ -14,6 +14,7 @@ use crate::key::{KeyMaker, StepKey};
 use crate::layout::Layout;
 use crate::machine::Machine;
 use crate::objects::{Staged, adopt};
+use crate::slots::machine_cores;
 use crate::{RunnerError, Stop, steps};
 
 /// One input of a step: what the plan calls it, and where it lies.
@@ -101,8 +102,7 @@ impl Context<'_> {
 
     /// Threads for numerical work: the cores that the step was given.
     pub(crate) fn threads(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        cores.min(self.step.resources.cpus as usize)
+        self.step.cpus(machine_cores()) as usize
     }
 
     pub(crate) fn stopped(&self) -> bool {

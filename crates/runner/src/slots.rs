@@ -14,12 +14,13 @@ pub(crate) struct Slots {
 impl Slots {
     /// All of this machine's cores and memory.
     pub(crate) fn of_this_machine(limits: &BTreeMap<String, u32>) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as i64);
+        let cores = i64::from(machine_cores());
         let named = limits.iter().map(|(name, &count)| (name.clone(), i64::from(count))).collect();
         Self { cores, memory: total_memory(), named, running: 0 }
     }
 
-    /// Takes what a step asks for, if it is free. A step that asks for more than there is runs alone.
+    /// Takes what a step asks for, if it is free. A step that asks for more memory than there is
+    /// runs alone.
     pub(crate) fn take(&mut self, step: &PlannedStep) -> bool {
         let (cores, memory) = demand(step);
         let limits = &step.slots;
@@ -52,7 +53,12 @@ impl Slots {
 
 fn demand(step: &PlannedStep) -> (i64, i64) {
     let memory = step.resources.memory.unwrap_or(0);
-    (i64::from(step.resources.cpus), i64::try_from(memory).unwrap_or(i64::MAX / 2))
+    (i64::from(step.cpus(machine_cores())), i64::try_from(memory).unwrap_or(i64::MAX / 2))
+}
+
+/// Cores that this process may use.
+pub(crate) fn machine_cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32)
 }
 
 /// Bytes of memory, or no bound where the system does not say.

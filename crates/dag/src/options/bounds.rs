@@ -51,6 +51,14 @@ pub(crate) fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error>
     }
 }
 
+/// [`count`], or null.
+pub(crate) fn count_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    match Option::<u32>::deserialize(from)? {
+        Some(0) => Err(D::Error::invalid_value(Unexpected::Unsigned(0), &"a whole number of 1 or more")),
+        value => Ok(value),
+    }
+}
+
 /// Seconds from text such as `90s`, `30m`, `2h`, `1d`. A bare number has no unit and is refused.
 pub(crate) fn seconds(text: &str) -> Option<u64> {
     scaled(text, &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)])

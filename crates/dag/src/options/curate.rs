@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds;
 
-/// What happens to an example that leaves a string unlabelled which is labelled nearly everywhere else.
+/// What happens to an example that leaves a string unlabelled which is mostly labelled elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
@@ -45,7 +45,7 @@ pub struct CurateOptions {
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
     pub contamination_words: u32,
-    /// What happens to an example with a forgotten mention: a string that is labelled nearly everywhere else.
+    /// What happens to an example with a forgotten mention: a string that is mostly labelled elsewhere.
     pub forgotten_mentions: MentionPolicy,
     /// Fewest times that a string is labelled before a mention of it can count as forgotten.
     #[serde(deserialize_with = "bounds::count")]
@@ -70,7 +70,7 @@ impl Default for CurateOptions {
             contamination_words: 10,
             forgotten_mentions: MentionPolicy::Keep,
             forgotten_min_count: 3,
-            forgotten_min_share: 0.8,
+            forgotten_min_share: 0.5,
         }
     }
 }

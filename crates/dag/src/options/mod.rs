@@ -8,7 +8,7 @@ mod learn;
 mod measure;
 mod run;
 
-pub(crate) use bounds::{above_zero as bounds_above_zero, byte_count, count as bounds_count, seconds};
+pub(crate) use bounds::{above_zero as bounds_above_zero, byte_count, count as bounds_count, count_or_null, seconds};
 pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
 pub use generate::{GenerateOptions, Task};

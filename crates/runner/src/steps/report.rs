@@ -105,7 +105,7 @@ fn settings(context: &Context<'_>) -> Result<Vec<Setting>, RunnerError> {
             ),
         ));
         for (name, value) in &action.facts {
-            settings.push(Setting::new(format!("{id}: {name}"), value.to_string()));
+            settings.push(Setting::new(format!("{id}: {name}"), shown(value)));
         }
     }
     for (name, value) in &context.plan.params {
@@ -114,6 +114,14 @@ fn settings(context: &Context<'_>) -> Result<Vec<Setting>, RunnerError> {
         }
     }
     Ok(settings)
+}
+
+/// Figures to four places; counts and words as they are.
+fn shown(value: &serde_json::Value) -> String {
+    match value.as_f64() {
+        Some(figure) if value.is_f64() => format!("{figure:.4}"),
+        _ => value.to_string(),
+    }
 }
 
 fn distinct(values: impl Iterator<Item = String>) -> String {
