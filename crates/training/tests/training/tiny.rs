@@ -138,7 +138,11 @@ fn row(example: String, draw: &mut Draw) -> Encoding {
     let words = 3 + draw.next(12) as u32;
     let (mut ids, mut token_words, mut tags) = (vec![1], vec![-1], Vec::new());
     for word in 0..words {
-        let kind = draw.next(6).min(3);
+        // Tags are well formed, as the encoder writes them: only `X` continues `X`.
+        let kind = match draw.next(6).min(3) {
+            1 if !matches!(tags.last(), Some(1 | 2)) => 0,
+            kind => kind,
+        };
         ids.push((10 + 10 * kind + draw.next(10)) as u32);
         token_words.push(word as i32);
         tags.push([1, 2, 3, 0][kind as usize]);
