@@ -38,7 +38,7 @@ fn kill_9_at_many_moments_changes_nothing() {
         send("-KILL", &child);
         let status = child.wait().unwrap();
         kills += 1;
-        if status.success() || began.elapsed() > Duration::from_secs(60) {
+        if status.success() || began.elapsed() > Duration::from_mins(1) {
             break;
         }
     }
@@ -51,7 +51,7 @@ fn kill_9_at_many_moments_changes_nothing() {
 
 /// Waits until the run log says that a step has started.
 fn wait_for_start(place: &Workplace, step: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     let started = format!("\"event\":\"step_started\",\"step\":\"{step}\"");
     loop {
         let runs = fs::read_dir(place.path(".clinsynth/runs")).into_iter().flatten().flatten();
@@ -107,7 +107,7 @@ fn a_checkpoint_of_another_run_is_refused_by_name() {
     let interrupt = |seed: &str| {
         let mut command = place.command(&["run", "pipeline.yaml", "--set", &format!("seed={seed}")]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while checkpoints(&place).is_none() && Instant::now() < deadline {
             sleep(Duration::from_millis(5));
         }

@@ -162,8 +162,9 @@ steps:
 const DISEASES: [&str; 6] = ["asthma", "gout", "psoriasis", "anemia", "scurvy", "sepsis"];
 
 fn seeds(requests: usize, topic: &str) -> String {
-    let rows: String = (0..requests).map(|request| format!("{topic} {request}\tnote\t4\n")).collect();
-    format!("topic\tstyle\tcount\n{rows}")
+    let header = "topic\tstyle\tcount".to_owned();
+    let rows = (0..requests).map(|request| format!("{topic} {request}\tnote\t4"));
+    [header].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
 
 fn recordings(requests: usize, topic: &str) -> String {
@@ -186,7 +187,7 @@ const HIDDEN: usize = 16;
 const INNER: usize = 32;
 const POSITIONS: usize = 64;
 
-/// A BERT of one layer with random weights, and a WordPiece vocabulary of single characters.
+/// A BERT of one layer with random weights, and a `WordPiece` vocabulary of single characters.
 fn write_encoder(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let characters: Vec<char> = ('!'..='~').collect();

@@ -141,7 +141,7 @@ impl TagSet {
 }
 
 const fn is_inside(tag: usize) -> bool {
-    tag > 0 && tag % 2 == 0
+    tag > 0 && tag.is_multiple_of(2)
 }
 
 fn first_greatest(values: &[f64]) -> usize {

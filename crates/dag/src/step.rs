@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::options::{byte_count, count_or_null, seconds};
 
 /// What a step takes of the machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Resources {
     /// Processor cores; null for all of the machine's in `train` and `predict`, and one in other steps.
@@ -20,18 +20,12 @@ pub struct Resources {
     #[serde(deserialize_with = "memory")]
     #[schemars(with = "Option<Size>")]
     pub memory: Option<u64>,
-    /// GPUs; a step that has one trains and predicts on it.
+    /// GPUs to ask a batch scheduler for; on this machine every step computes on the processor.
     pub gpus: u32,
     /// Longest time that a batch scheduler grants, such as `90m` or `2h`; null for its own default. Held in seconds.
     #[serde(deserialize_with = "time")]
     #[schemars(with = "Option<Duration>")]
     pub time: Option<u64>,
-}
-
-impl Default for Resources {
-    fn default() -> Self {
-        Self { cpus: None, memory: None, gpus: 0, time: None }
-    }
 }
 
 /// How often a failed step is tried again.

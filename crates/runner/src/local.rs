@@ -151,7 +151,7 @@ impl<'a> LocalExecutor<'a> {
                 let found = keys.look_up(&self.plan.name, &step.id, &key)?;
                 let reason = match found {
                     Ok(action) if !self.options.force.contains(&step.id) => {
-                        self.from_cache(step, action, observer)?;
+                        self.take_cached(step, action, observer)?;
                         moved = true;
                         continue;
                     }
@@ -176,7 +176,7 @@ impl<'a> LocalExecutor<'a> {
         step.max_parallel.is_none_or(|most| siblings < most as usize)
     }
 
-    fn from_cache(
+    fn take_cached(
         &mut self,
         step: &PlannedStep,
         action: Action,
