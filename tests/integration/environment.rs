@@ -14,6 +14,21 @@ fn a_missing_library() {
 }
 
 #[test]
+fn a_store_that_cannot_be_written() {
+    let place = Workplace::new();
+    place.write("file", "no folder");
+    place.clinsynth(&["run", "pipeline.yaml", "--store", "file/store"]).check(4, &["file/store"]);
+}
+
+#[test]
+fn an_encoder_that_is_none() {
+    let place = Workplace::new();
+    place.clinsynth(&["run", "pipeline.yaml", "--set", "steps.train.with.encoder=bert-base"]).check(2, &["bert-base"]);
+    std::fs::remove_file(place.path("encoder/model.safetensors")).unwrap();
+    place.run().check(2, &["encoder", "model.safetensors"]);
+}
+
+#[test]
 fn a_library_that_is_none() {
     let place = Workplace::new();
     place.write("libonnxruntime.so", "no library");

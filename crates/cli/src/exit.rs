@@ -3,6 +3,7 @@ use std::process::ExitCode;
 
 use clinsynth_inference::InferenceError;
 use clinsynth_prompting::PromptingError;
+use clinsynth_provision::ProvisionError;
 use clinsynth_runner::RunnerError;
 use clinsynth_training::TrainingError;
 
@@ -78,8 +79,8 @@ pub(crate) fn classify(error: &anyhow::Error) -> Exit {
     {
         return Exit::Usage;
     }
-    if error.downcast_ref::<clinsynth_provision::ProvisionError>().is_some() {
-        return Exit::Environment;
+    if let Some(error) = error.downcast_ref::<ProvisionError>() {
+        return of_provision(error);
     }
     error.downcast_ref::<RunnerError>().map_or(Exit::Failed, of_runner)
 }
@@ -99,13 +100,22 @@ fn of_runner(error: &RunnerError) -> Exit {
         | RunnerError::Curation(_)
         | RunnerError::Encoding(_)
         | RunnerError::Artifacts(_) => Exit::Usage,
-        RunnerError::Provision(_) | RunnerError::Runtime(_) | RunnerError::Signals(_) | RunnerError::Spawn { .. } => {
+        RunnerError::Provision(error) => of_provision(error),
+        RunnerError::Write { .. } | RunnerError::Runtime(_) | RunnerError::Signals(_) | RunnerError::Spawn { .. } => {
             Exit::Environment
         }
         RunnerError::Prompting(error) => of_prompting(error),
         RunnerError::Training(error) => of_training(error),
         RunnerError::Inference(InferenceError::Runtime(_)) => Exit::Environment,
         _ => Exit::Failed,
+    }
+}
+
+/// An encoder that the pipeline file names wrongly is a bad file; what cannot be brought is the environment.
+fn of_provision(error: &ProvisionError) -> Exit {
+    match error {
+        ProvisionError::UnknownEncoder { .. } | ProvisionError::NotAnEncoder { .. } => Exit::Usage,
+        _ => Exit::Environment,
     }
 }
 
