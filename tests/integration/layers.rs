@@ -5,9 +5,10 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Lower layers first; a crate may depend on lower ones only.
-const LAYERS: [&[&str]; 5] = [
+const LAYERS: [&[&str]; 6] = [
     &["contract"],
     &["runtime"],
+    &["kernels"],
     &[
         "artifacts",
         "corpora",

@@ -5,14 +5,31 @@ use prost::Message;
 
 use crate::ArtifactError;
 use crate::onnx::{
-    AttributeProto, Axis, DimensionProto, FLOAT, GraphProto, INT64, ModelProto, NodeProto, OperatorSetIdProto,
-    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+    AttributeProto, Axis, DimensionProto, FLOAT, FunctionProto, GraphProto, INT64, ModelProto, NodeProto,
+    OperatorSetIdProto, TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 
 /// ONNX operator set of every graph.
 pub(crate) const OPSET: u32 = 18;
 const IR_VERSION: i64 = 10;
 const CONTRIB: &str = "com.microsoft";
+/// Domain of the operations that a graph defines itself, as functions.
+const OWN: &str = "clinsynth";
+
+/// An operation of the training graphs that is worth a kernel of its own. A graph that uses it also defines it, by
+/// nodes of standard operators: ONNX Runtime runs the kernel of this name where one is registered (`clinsynth-kernels`),
+/// and the nodes where none is, so the file stays one that any stock library runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    /// Its name in the domain `clinsynth`.
+    pub(crate) name: &'static str,
+    /// Its inputs; the last may be left out where the body allows it.
+    pub(crate) inputs: &'static [&'static str],
+    /// Its attributes.
+    pub(crate) attributes: &'static [&'static str],
+    /// Its definition.
+    pub(crate) body: fn(&mut Graph, &[Value]) -> Vec<Value>,
+}
 
 /// A tensor in a graph under construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +42,7 @@ pub(crate) struct Graph {
     scope: String,
     constants: BTreeMap<(i32, Vec<i64>, Vec<u8>), Value>,
     nodes: Vec<Node>,
+    functions: BTreeMap<&'static str, FunctionProto>,
     proto: GraphProto,
 }
 
@@ -105,6 +123,28 @@ impl Graph {
         inputs: &[Value],
         attributes: &[AttributeProto],
     ) -> [Value; N] {
+        let domain = if kind == "FusedMatMul" { CONTRIB } else { "" };
+        self.node(domain, kind, inputs, attributes)
+    }
+
+    /// Adds an operation, and its definition if the graph has none yet.
+    pub(crate) fn call<const N: usize>(
+        &mut self,
+        operation: &Operation,
+        inputs: &[Value],
+        attributes: &[AttributeProto],
+    ) -> [Value; N] {
+        self.functions.entry(operation.name).or_insert_with(|| define(operation));
+        self.node(OWN, operation.name, inputs, attributes)
+    }
+
+    fn node<const N: usize>(
+        &mut self,
+        domain: &str,
+        kind: &str,
+        inputs: &[Value],
+        attributes: &[AttributeProto],
+    ) -> [Value; N] {
         let name = format!("{}/{kind}_{}", self.scope, self.nodes.len());
         let outputs: [Value; N] =
             std::array::from_fn(|index| self.value(if index == 0 { name.clone() } else { format!("{name}:{index}") }));
@@ -112,7 +152,7 @@ impl Graph {
             name,
             op_type: kind.to_owned(),
             attribute: attributes.to_vec(),
-            domain: if kind == "FusedMatMul" { CONTRIB.to_owned() } else { String::new() },
+            domain: domain.to_owned(),
             ..NodeProto::default()
         };
         self.nodes.push(Node { proto, inputs: inputs.to_vec(), outputs: outputs.to_vec() });
@@ -149,6 +189,22 @@ impl Graph {
     ///
     /// Errors: [`ArtifactError::TooLarge`].
     pub(crate) fn encode(mut self) -> Result<Vec<u8>, ArtifactError> {
+        self.proto.node = self.named_nodes();
+        let model = ModelProto {
+            ir_version: IR_VERSION,
+            producer_name: "clinsynth".to_owned(),
+            producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+            opset_import: opsets(&self.proto.node),
+            graph: Some(self.proto),
+            functions: self.functions.into_values().collect(),
+        };
+        match model.encoded_len() {
+            bytes if bytes > i32::MAX as usize => Err(ArtifactError::TooLarge { bytes }),
+            _ => Ok(model.encode_to_vec()),
+        }
+    }
+
+    fn named_nodes(&mut self) -> Vec<NodeProto> {
         let named = |values: &[Value]| values.iter().map(|value| self.names[value.0].clone()).collect();
         let nodes = std::mem::take(&mut self.nodes);
         let named = nodes.into_iter().map(|node| NodeProto {
@@ -156,23 +212,7 @@ impl Graph {
             output: named(&node.outputs),
             ..node.proto
         });
-        self.proto.node = named.collect();
-        let contrib = self.proto.node.iter().any(|node| node.domain == CONTRIB);
-        let mut opset_import = vec![OperatorSetIdProto { domain: String::new(), version: i64::from(OPSET) }];
-        if contrib {
-            opset_import.push(OperatorSetIdProto { domain: CONTRIB.to_owned(), version: 1 });
-        }
-        let model = ModelProto {
-            ir_version: IR_VERSION,
-            producer_name: "clinsynth".to_owned(),
-            producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-            graph: Some(self.proto),
-            opset_import,
-        };
-        match model.encoded_len() {
-            bytes if bytes > i32::MAX as usize => Err(ArtifactError::TooLarge { bytes }),
-            _ => Ok(model.encode_to_vec()),
-        }
+        named.collect()
     }
 
     fn value(&mut self, name: String) -> Value {
@@ -200,6 +240,45 @@ impl Graph {
         });
         self.value(name)
     }
+}
+
+/// The operator sets that the nodes come from.
+fn opsets(nodes: &[NodeProto]) -> Vec<OperatorSetIdProto> {
+    let used = |domain: &str| nodes.iter().any(|node| node.domain == domain);
+    let extra = [CONTRIB, OWN].into_iter().filter(|domain| used(domain));
+    let set = |domain: &str, version| OperatorSetIdProto { domain: domain.to_owned(), version };
+    std::iter::once(set("", i64::from(OPSET))).chain(extra.map(|domain| set(domain, 1))).collect()
+}
+
+/// An operation's definition; constants become nodes, since a function has no initializers.
+fn define(operation: &Operation) -> FunctionProto {
+    let mut body = Graph::new(operation.name);
+    let inputs: Vec<Value> = operation.inputs.iter().map(|&name| body.value(name.to_owned())).collect();
+    let outputs = (operation.body)(&mut body, &inputs);
+    let constants = std::mem::take(&mut body.proto.initializer).into_iter().map(constant_node);
+    let node: Vec<NodeProto> = constants.collect::<Vec<_>>().into_iter().chain(body.named_nodes()).collect();
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    FunctionProto {
+        name: operation.name.to_owned(),
+        input: owned(operation.inputs),
+        output: outputs.iter().map(|output| body.names[output.0].clone()).collect(),
+        attribute: owned(operation.attributes),
+        opset_import: opsets(&node),
+        node,
+        domain: OWN.to_owned(),
+    }
+}
+
+fn constant_node(tensor: TensorProto) -> NodeProto {
+    let output = vec![tensor.name.clone()];
+    let value = AttributeProto { name: "value".to_owned(), t: Some(tensor), r#type: 4, ..AttributeProto::default() };
+    NodeProto { output, op_type: "Constant".to_owned(), attribute: vec![value], ..NodeProto::default() }
+}
+
+/// In an operation's body: the operation's own attribute of the same name; `kind` is 1 for a float, 2 for an integer.
+pub(crate) fn passed(name: &str, kind: i32) -> AttributeProto {
+    let (name, ref_attr_name) = (name.to_owned(), name.to_owned());
+    AttributeProto { name, ref_attr_name, r#type: kind, ..AttributeProto::default() }
 }
 
 /// An integer attribute.

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::thread;
 
+use ort::operator::OperatorDomain;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
@@ -52,7 +53,23 @@ impl Runtime {
     /// Errors: [`RuntimeError::ModelMissing`], [`RuntimeError::ModelRefused`] with the library's own words, and
     /// [`RuntimeError::Settings`].
     pub fn session(&self, model: ModelSource<'_>, settings: &SessionSettings) -> Result<Session, RuntimeError> {
-        let mut builder = self.session_builder(settings)?;
+        self.commit(model, self.session_builder(settings)?)
+    }
+
+    /// Builds a session whose graph may run kernels of our own.
+    ///
+    /// Errors: those of [`Runtime::session`].
+    pub fn session_with(
+        &self,
+        model: ModelSource<'_>,
+        settings: &SessionSettings,
+        operators: OperatorDomain,
+    ) -> Result<Session, RuntimeError> {
+        let builder = self.session_builder(settings)?.with_operators(operators);
+        self.commit(model, builder.map_err(|error| RuntimeError::Settings(error.into()))?)
+    }
+
+    fn commit(&self, model: ModelSource<'_>, mut builder: SessionBuilder) -> Result<Session, RuntimeError> {
         let refused = |model, source| RuntimeError::ModelRefused { model, version: self.version(), source };
         match model {
             ModelSource::File(path) if !path.exists() => Err(RuntimeError::ModelMissing { path: path.to_owned() }),

@@ -18,6 +18,9 @@ pub enum TrainingError {
         /// The bounds, in words.
         expected: &'static str,
     },
+    /// Bfloat16 was asked for by name.
+    #[error("this processor does not multiply bfloat16: `precision: auto` takes float32 here, `fp32` does everywhere")]
+    NoBf16,
     /// A split without a labelled word.
     #[error("the {split} split holds no labelled word: check the split's share and what curation dropped")]
     EmptySplit {

@@ -49,5 +49,5 @@ mod weights;
 
 pub use error::TrainingError;
 pub use progress::{Phase, Progress};
-pub use recipe::Recipe;
+pub use recipe::{Precision, Recipe};
 pub use run::{Observer, Outcome, train};

@@ -1,4 +1,5 @@
 use clinsynth_contract::Digest;
+use clinsynth_kernels as kernels;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainingError;
@@ -26,6 +27,8 @@ pub struct Recipe {
     pub seed: u64,
     /// Stop after this many epochs without a better dev F1.
     pub patience: Option<u32>,
+    /// What matrices are multiplied in.
+    pub precision: Precision,
     /// Threads; 0 takes as many as the process may use.
     pub threads: usize,
     /// Steps between two rows of the history.
@@ -34,6 +37,33 @@ pub struct Recipe {
     pub checkpoint_every_steps: u64,
     /// Write a checkpoint after this many seconds, besides the one at the end of each epoch; 0 never does.
     pub checkpoint_every_seconds: u64,
+}
+
+/// What a training step multiplies matrices in; everything else is float32 throughout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Bfloat16 where the processor multiplies it natively, float32 elsewhere.
+    #[default]
+    Auto,
+    /// Float32.
+    Fp32,
+    /// Bfloat16 factors, float32 sums (mixed precision). Needs a processor with `avx512_bf16`.
+    Bf16,
+}
+
+impl Precision {
+    /// What it comes to on this processor.
+    ///
+    /// Errors: [`TrainingError::NoBf16`].
+    pub(crate) fn resolve(self) -> Result<kernels::Precision, TrainingError> {
+        match self {
+            Self::Auto => Ok(kernels::Precision::native()),
+            Self::Fp32 => Ok(kernels::Precision::Fp32),
+            Self::Bf16 if kernels::Precision::Bf16.is_native() => Ok(kernels::Precision::Bf16),
+            Self::Bf16 => Err(TrainingError::NoBf16),
+        }
+    }
 }
 
 impl Default for Recipe {
@@ -48,6 +78,7 @@ impl Default for Recipe {
             dropout: true,
             seed: 0,
             patience: None,
+            precision: Precision::Auto,
             threads: 0,
             log_every: 10,
             checkpoint_every_steps: 0,

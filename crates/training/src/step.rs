@@ -1,4 +1,5 @@
 use clinsynth_contract::{AdamW, AdamWScalars, DropoutSite, Manifest};
+use clinsynth_kernels::operators;
 use clinsynth_runtime::ort;
 use clinsynth_runtime::ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use clinsynth_runtime::ort::session::{IoBinding, Session};
@@ -52,7 +53,10 @@ impl Stepper {
         weights: &mut Weights,
     ) -> Result<Self, TrainingError> {
         let settings = SessionSettings { threads: recipe.threads, ..SessionSettings::default() };
-        let session = runtime.session(ModelSource::File(&artifact.file(Manifest::TRAINING_MODEL)), &settings)?;
+        let operators =
+            operators(recipe.precision.resolve()?).map_err(TrainingError::compute("registered its kernels"))?;
+        let model = artifact.file(Manifest::TRAINING_MODEL);
+        let session = runtime.session_with(ModelSource::File(&model), &settings, operators)?;
         check_scalars(&artifact.manifest)?;
         let inputs = BatchInputs::new(&artifact.manifest)?;
         let adamw = AdamW {

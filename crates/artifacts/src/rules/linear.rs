@@ -1,4 +1,5 @@
-use crate::graph::{Value, float, int};
+use crate::graph::{Graph, Operation, Value, float, int, passed};
+use crate::onnx::AttributeProto;
 use crate::tape::{Gradient, Tape, Weight};
 
 /// `y = s · x Wᵀ + t · b` with `W` `[out, in]`: one `Gemm` forwards, two backwards.
@@ -34,7 +35,7 @@ impl Linear {
         factors: Factors,
     ) -> (Value, Self) {
         let attributes = [float("alpha", factors.product), float("beta", factors.bias), int("transB", 1)];
-        let output = tape.graph.op("Gemm", &[input, weight.value, bias.value], &attributes);
+        let output = product(&mut tape.graph, &[input, weight.value, bias.value], &attributes);
         (output, Self { weight, bias, input, factors })
     }
 
@@ -42,7 +43,7 @@ impl Linear {
     /// (the residual's) enters as the product's third operand.
     pub(crate) fn backward(self, tape: &mut Tape, gradient: Value, carried: Option<Value>) -> Value {
         let alpha = float("alpha", self.factors.product);
-        let weight = tape.graph.op("Gemm", &[gradient, self.input], &[alpha.clone(), int("transA", 1)]);
+        let weight = product(&mut tape.graph, &[gradient, self.input], &[alpha.clone(), int("transA", 1)]);
         tape.give(self.weight, Gradient::Dense(weight));
         let mut bias = tape.sum_tokens(gradient);
         if (self.factors.bias - 1.0).abs() > f32::EPSILON {
@@ -52,8 +53,24 @@ impl Linear {
         tape.give(self.bias, Gradient::Dense(bias));
         let inputs = [Some(gradient), Some(self.weight.value), carried];
         let inputs: Vec<Value> = inputs.into_iter().flatten().collect();
-        tape.graph.op("Gemm", &inputs, &[alpha])
+        product(&mut tape.graph, &inputs, &[alpha])
     }
+}
+
+/// ONNX's `Gemm` of two matrices and what is added to their product, under a name of its own.
+const PRODUCT: Operation = Operation {
+    name: "MatrixProduct",
+    inputs: &["A", "B", "C"],
+    attributes: &["alpha", "beta", "transA", "transB"],
+    body: |graph, inputs| {
+        let attributes = [passed("alpha", 1), passed("beta", 1), passed("transA", 2), passed("transB", 2)];
+        vec![graph.op("Gemm", inputs, &attributes)]
+    },
+};
+
+fn product(graph: &mut Graph, inputs: &[Value], attributes: &[AttributeProto]) -> Value {
+    let [output] = graph.call(&PRODUCT, inputs, attributes);
+    output
 }
 
 #[cfg(test)]
