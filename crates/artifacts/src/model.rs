@@ -208,5 +208,5 @@ impl Block {
 }
 
 fn normalize(tape: &mut Tape, encoder: &Encoder, norm: (Weight, Weight), input: Value) -> (Value, LayerNorm) {
-    LayerNorm::forward(tape, norm.0, norm.1, input, encoder.hidden, encoder.epsilon)
+    LayerNorm::forward(tape, norm.0, norm.1, input, encoder.epsilon)
 }

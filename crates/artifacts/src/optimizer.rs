@@ -1,6 +1,6 @@
 use clinsynth_contract::{AdamWScalars, Dimension, ElementType, Parameter};
 
-use crate::graph::{Graph, Value, int, string, tensor};
+use crate::graph::{Graph, Operation, Value, int, string, tensor};
 use crate::tape::{Gradient, Tape, Weight};
 
 /// PyTorch's `clip_grad_norm_` adds this to the norm before it divides.
@@ -70,39 +70,69 @@ pub(crate) fn update(
 ) {
     graph.enter(format!("update/{}", parameter.name));
     let [first, second] = state.moments;
-    let first = graph.mul(first, scalars.beta1);
-    let second = graph.mul(second, scalars.beta2);
-    let [first, second] = accumulate(graph, [first, second], gradient, factor);
-    let root = graph.op("Sqrt", &[second], &[]);
-    let divisor = graph.add(root, scalars.k_epsilon);
-    let direction = graph.op("Div", &[first, divisor], &[]);
-    let change = graph.mul(direction, scalars.k_update);
-    let old = state.weight.value;
-    let old = if parameter.decay { graph.mul(old, scalars.k_decay) } else { old };
-    let next = graph.sub(old, change);
-
+    let kept = if parameter.decay { scalars.k_decay } else { graph.number(1.0) };
+    let scalars = [factor, scalars.k_update, scalars.k_epsilon, kept, scalars.beta1, scalars.beta2];
+    let state = [state.weight.value, first, second];
+    let [next, first, second] = match gradient {
+        Gradient::Dense(value) => graph.call(&DENSE, &[&state[..], &[value], &scalars].concat(), &[]),
+        Gradient::Rows { indices, rows } => graph.call(&ROWS, &[&state[..], &[rows, indices], &scalars].concat(), &[]),
+    };
     let shape: Vec<Dimension> = parameter.shape.iter().map(|&size| Dimension::Fixed(size)).collect();
     for (value, suffix) in [(next, "next"), (first, "m.next"), (second, "v.next")] {
         graph.output(value, &format!("{}.{suffix}", parameter.name), &shape);
     }
 }
 
-/// Adds the clipped gradient to one moment and its square to the other. Of a gradient by rows only the rows are touched,
-/// which spares a dense copy of the largest tensor; the rows are distinct, so their order does not matter.
-fn accumulate(graph: &mut Graph, [first, second]: [Value; 2], gradient: Gradient, factor: Value) -> [Value; 2] {
-    let value = match gradient {
-        Gradient::Dense(value) => value,
-        Gradient::Rows { rows, .. } => rows,
-    };
-    let clipped = graph.mul(value, factor);
-    let square = graph.mul(clipped, clipped);
-    match gradient {
-        Gradient::Dense(_) => [graph.add(first, clipped), graph.add(second, square)],
-        Gradient::Rows { indices, .. } => [(first, clipped), (second, square)].map(|(moment, rows)| {
+const DENSE: Operation = Operation {
+    name: "AdamW",
+    inputs: &["P", "M", "V", "G", "clip", "k_update", "k_epsilon", "k_decay", "beta1", "beta2"],
+    attributes: &[],
+    body: |graph, inputs| {
+        let &[weight, first, second, gradient, ref scalars @ ..] = inputs else { return Vec::new() };
+        let moments = decayed(graph, [first, second], scalars);
+        let [clipped, square] = clipped(graph, gradient, scalars);
+        let moments = [graph.add(moments[0], clipped), graph.add(moments[1], square)];
+        moved(graph, weight, moments, scalars)
+    },
+};
+
+/// Of a gradient by rows only the rows are added, which spares a dense copy of the largest tensor; the rows are distinct,
+/// so their order does not matter.
+const ROWS: Operation = Operation {
+    name: "AdamWRows",
+    inputs: &["P", "M", "V", "G", "indices", "clip", "k_update", "k_epsilon", "k_decay", "beta1", "beta2"],
+    attributes: &[],
+    body: |graph, inputs| {
+        let &[weight, first, second, rows, indices, ref scalars @ ..] = inputs else { return Vec::new() };
+        let [first, second] = decayed(graph, [first, second], scalars);
+        let [clipped, square] = clipped(graph, rows, scalars);
+        let moments = [(first, clipped), (second, square)].map(|(moment, rows)| {
             let add = string("reduction", "add");
             graph.op("ScatterND", &[moment, indices, rows], &[add])
-        }),
-    }
+        });
+        moved(graph, weight, moments, scalars)
+    },
+};
+
+/// `β₁M` and `β₂V`.
+fn decayed(graph: &mut Graph, [first, second]: [Value; 2], scalars: &[Value]) -> [Value; 2] {
+    [graph.mul(first, scalars[4]), graph.mul(second, scalars[5])]
+}
+
+/// The clipped gradient and its square.
+fn clipped(graph: &mut Graph, gradient: Value, scalars: &[Value]) -> [Value; 2] {
+    let clipped = graph.mul(gradient, scalars[0]);
+    [clipped, graph.mul(clipped, clipped)]
+}
+
+/// The new parameter, and the new moments after it.
+fn moved(graph: &mut Graph, weight: Value, [first, second]: [Value; 2], scalars: &[Value]) -> Vec<Value> {
+    let root = graph.op("Sqrt", &[second], &[]);
+    let divisor = graph.add(root, scalars[2]);
+    let direction = graph.op("Div", &[first, divisor], &[]);
+    let change = graph.mul(direction, scalars[1]);
+    let kept = graph.mul(weight, scalars[3]);
+    vec![graph.sub(kept, change), first, second]
 }
 
 /// A gradient in the parameter's own shape.

@@ -29,7 +29,6 @@ pub(crate) fn floats<'v>(value: &'v ValueRef<'_>) -> ort::Result<(&'v [i64], &'v
 }
 
 /// A required output, made in this shape.
-pub(crate) fn output<'c>(context: &'c ComputeContext, index: usize, shape: &[usize]) -> ort::Result<ValueRefMut<'c>> {
-    let shape: Vec<i64> = shape.iter().map(|&side| side as i64).collect();
-    context.output(index, shape)?.ok_or_else(|| ort::Error::new(format!("output {index} is not wanted")))
+pub(crate) fn output<'c>(context: &'c ComputeContext, index: usize, shape: &[i64]) -> ort::Result<ValueRefMut<'c>> {
+    context.output(index, shape.to_vec())?.ok_or_else(|| ort::Error::new(format!("output {index} is not wanted")))
 }

@@ -18,7 +18,13 @@
 //!
 //! This crate knows nothing about models, batches or files: it sees slices.
 
+#[allow(unsafe_code)] // As in `workers`; and one tensor that is input and output.
+mod adamw;
+#[allow(unsafe_code)] // As in `workers`, and functions compiled for what the processor has.
+mod gelu;
 mod kernel;
+#[allow(unsafe_code)] // As in `gelu`.
+mod layer_norm;
 #[cfg(target_arch = "x86_64")]
 mod matrix_product;
 mod operator;
@@ -26,6 +32,7 @@ mod precision;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)] // Processor instructions on slices whose bounds each caller has checked.
 mod product;
+mod vector;
 #[allow(unsafe_code)] // One slice written by several threads, each in a part of its own.
 mod workers;
 

@@ -355,3 +355,93 @@ fn interleave(upper: Option<&[f32]>, lower: Option<&[f32]>, lines: &mut [Line]) 
         store(line, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// To the nearest bfloat16, ties to even, as a float.
+    fn rounded(value: f32) -> f64 {
+        let bits = value.to_bits();
+        let bits = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000;
+        f64::from(f32::from_bits(bits))
+    }
+
+    fn draws(count: usize, seed: usize) -> Vec<f32> {
+        let mut state = seed as u64 * 2 + 1;
+        let mut draw = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_| draw()).collect()
+    }
+
+    fn check(product: Product, added: &str) {
+        if !is_supported() {
+            return; // Nothing to test: `Precision::is_native` keeps this module from being called.
+        }
+        let Product { rows, columns, depth, transposed_a, transposed_b, alpha, beta } = product;
+        let (a, b, c) = (draws(rows * depth, 1), draws(depth * columns, 2), draws(rows * columns, 3));
+        let addend = match added {
+            "row" => Addend::Row(&c[..columns]),
+            "matrix" => Addend::Matrix(&c),
+            _ => Addend::None,
+        };
+        let mut y = vec![f32::NAN; rows * columns];
+        let mut scratch = vec![Line([u32::MAX; LANES]); 3]; // What is left there from a former product is not a number.
+        product.compute(Workers::Caller, [&a, &b], addend, &mut y, &mut scratch).unwrap();
+        for row in 0..rows {
+            for column in 0..columns {
+                let term = |index: usize| {
+                    let a = a[if transposed_a { index * rows + row } else { row * depth + index }];
+                    let b = b[if transposed_b { column * depth + index } else { index * columns + column }];
+                    rounded(a) * rounded(b)
+                };
+                let sum: f64 = (0..depth).map(term).sum();
+                let size: f64 = (0..depth).map(|index| term(index).abs()).sum();
+                let added = match addend {
+                    Addend::None => 0.0,
+                    Addend::Row(values) => f64::from(values[column]),
+                    Addend::Matrix(values) => f64::from(values[row * columns + column]),
+                };
+                let wanted = f64::from(alpha) * sum + f64::from(beta) * added;
+                let found = f64::from(y[row * columns + column]);
+                let tolerance = 1e-6 * (size * f64::from(alpha).abs() + wanted.abs() + 1.0);
+                assert!(
+                    (found - wanted).abs() <= tolerance,
+                    "{product:?} + {added}: [{row}, {column}] {found}, not {wanted}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn equals_the_product_of_rounded_factors(
+            rows in 1_usize..150, columns in 1_usize..110, depth in 1_usize..140,
+            transposed_a: bool, transposed_b: bool, added in "none|row|matrix",
+        ) {
+            let product = Product { rows, columns, depth, transposed_a, transposed_b, alpha: 0.5, beta: -1.5 };
+            check(product, &added);
+        }
+    }
+
+    #[test]
+    fn whole_tiles() {
+        let product = Product {
+            rows: 128,
+            columns: 96,
+            depth: 64,
+            transposed_a: false,
+            transposed_b: true,
+            alpha: 1.0,
+            beta: 1.0,
+        };
+        check(product, "row");
+        check(Product { transposed_a: true, transposed_b: false, ..product }, "none");
+    }
+}

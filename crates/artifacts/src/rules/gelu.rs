@@ -1,6 +1,6 @@
 use std::f32::consts::FRAC_1_SQRT_2;
 
-use crate::graph::Value;
+use crate::graph::{Graph, Operation, Value};
 use crate::rules::linear::Factors;
 use crate::tape::Tape;
 
@@ -9,7 +9,6 @@ use crate::tape::Tape;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gelu {
     input: Value,
-    slope: Value,
 }
 
 impl Gelu {
@@ -17,29 +16,55 @@ impl Gelu {
     pub(crate) const BEFORE: Factors = Factors { product: FRAC_1_SQRT_2, bias: FRAC_1_SQRT_2 };
     /// Factors of the linear layer that it feeds.
     pub(crate) const AFTER: Factors = Factors { product: FRAC_1_SQRT_2, bias: 1.0 };
-    /// `ln(2/√π)`: inside the exponential the factor costs nothing.
-    const LOG_SLOPE: f32 = 0.120_782_24;
 
     /// `z` to `z · (1 + erf z)`.
     pub(crate) fn forward(tape: &mut Tape, input: Value) -> (Value, Self) {
-        let graph = &mut tape.graph;
-        let one = graph.number(1.0);
-        let erf = graph.op("Erf", &[input], &[]);
-        let slope = graph.add(erf, one);
-        (graph.mul(input, slope), Self { input, slope })
+        let [output] = tape.graph.call(&GATE, &[input], &[]);
+        (output, Self { input })
     }
 
-    /// `dz = dy · (1 + erf z + z · exp(ln(2/√π) - z²))`.
+    /// `dz = dy · (1 + erf z + z · 2/√π · exp(-z²))`.
     pub(crate) fn backward(self, tape: &mut Tape, gradient: Value) -> Value {
-        let graph = &mut tape.graph;
-        let log_slope = graph.number(Self::LOG_SLOPE);
-        let square = graph.mul(self.input, self.input);
-        let exponent = graph.sub(log_slope, square);
-        let density = graph.op("Exp", &[exponent], &[]);
-        let curve = graph.mul(self.input, density);
-        let slope = graph.add(self.slope, curve);
-        graph.mul(gradient, slope)
+        let [input] = tape.graph.call(&GRADIENT, &[self.input, gradient], &[]);
+        input
     }
+}
+
+const GATE: Operation = Operation {
+    name: "ErfGate",
+    inputs: &["Z"],
+    attributes: &[],
+    body: |graph, inputs| {
+        let slope = one_plus_erf(graph, inputs[0]);
+        vec![graph.mul(inputs[0], slope)]
+    },
+};
+
+const GRADIENT: Operation = Operation {
+    name: "ErfGateGrad",
+    inputs: &["Z", "dY"],
+    attributes: &[],
+    body: |graph, inputs| {
+        let &[input, gradient] = inputs else { return Vec::new() };
+        let slope = one_plus_erf(graph, input);
+        // Inside the exponential the factor costs nothing.
+        let log_factor = graph.number(LOG_FACTOR);
+        let square = graph.mul(input, input);
+        let exponent = graph.sub(log_factor, square);
+        let density = graph.op("Exp", &[exponent], &[]);
+        let curve = graph.mul(input, density);
+        let slope = graph.add(slope, curve);
+        vec![graph.mul(gradient, slope)]
+    },
+};
+
+/// `ln(2/√π)`.
+const LOG_FACTOR: f32 = 0.120_782_24;
+
+fn one_plus_erf(graph: &mut Graph, input: Value) -> Value {
+    let one = graph.number(1.0);
+    let erf = graph.op("Erf", &[input], &[]);
+    graph.add(erf, one)
 }
 
 #[cfg(test)]
@@ -63,6 +88,6 @@ mod tests {
     #[test]
     fn the_constant_is_the_logarithm_it_says() {
         let exact = std::f64::consts::FRAC_2_SQRT_PI.ln();
-        assert!((f64::from(Gelu::LOG_SLOPE) - exact).abs() < 1e-8, "{exact}");
+        assert!((f64::from(LOG_FACTOR) - exact).abs() < 1e-8, "{exact}");
     }
 }
