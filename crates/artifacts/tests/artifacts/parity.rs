@@ -3,19 +3,25 @@
 use std::collections::BTreeMap;
 
 use clinsynth_contract::{AdamW, Manifest, Parameter};
+use clinsynth_kernels::Precision;
 use clinsynth_runtime::ort::memory::{Allocator, MemoryInfo};
 use clinsynth_runtime::ort::session::IoBinding;
 use clinsynth_runtime::ort::value::Tensor;
 
 use crate::reference::{Batch, Pass, Recorded, Tiny, drawn_weights, parameter_values, recorded};
-use crate::session::{assert_close, batch_feeds, mask_feeds, open, parameter_feeds, run};
+use crate::session::{assert_close, batch_feeds, mask_feeds, open, open_with, parameter_feeds, run};
 
 /// Relative, of a whole tensor; float32 leaves about 3e-6.
 const GRADIENT_TOLERANCE: f64 = 2e-5;
 /// Losses are between 0.8 and 1.9.
 const LOSS_TOLERANCE: f32 = 5e-6;
 
-fn check_gradients(dropout: bool, choose: fn(&Recorded) -> &Pass) {
+fn check_gradients(dropout: bool, choose: fn(&Recorded) -> &Pass, kernels: Option<Precision>) {
+    // Bfloat16 keeps 8 bits: each product is off by up to 2⁻⁹, here a dozen of them deep.
+    let (gradient_tolerance, loss_tolerance) = match kernels {
+        Some(Precision::Bf16) => (2e-2, 5e-3),
+        _ => (GRADIENT_TOLERANCE, LOSS_TOLERANCE),
+    };
     let recorded = recorded();
     let expected = choose(&recorded);
     let tiny = Tiny::build(dropout);
@@ -23,22 +29,25 @@ fn check_gradients(dropout: bool, choose: fn(&Recorded) -> &Pass) {
     let mut feeds = batch_feeds(&batch);
     feeds.extend(mask_feeds(&tiny.manifest, &batch));
     feeds.extend(parameter_feeds(&tiny.manifest, &drawn_weights(&tiny.manifest.parameters)));
-    let found = run(&mut open(&tiny.artifacts().join(Manifest::GRADIENT_MODEL)), feeds);
+    let found = run(&mut open_with(&tiny.artifacts().join(Manifest::GRADIENT_MODEL), kernels), feeds);
 
     let labelled = batch.labels.iter().filter(|&&label| label >= 0).count();
     assert!(labelled < batch.labels.len());
     assert_eq!(found["labelled"], [labelled as f32]);
-    assert!((found["loss"][0] - expected.loss).abs() < LOSS_TOLERANCE, "{:?}", found["loss"]);
-    assert_close(&found["gradient_norm"], &[expected.norm], GRADIENT_TOLERANCE, "norm");
+    assert!((found["loss"][0] - expected.loss).abs() < loss_tolerance, "{:?}", found["loss"]);
+    assert_close(&found["gradient_norm"], &[expected.norm], gradient_tolerance, "norm");
     for parameter in &tiny.manifest.parameters {
         let gradient = &found[&format!("{}.grad", parameter.name)];
         for (part, slice) in split(parameter, gradient) {
             let expected = &expected.gradients[part];
             if part.ends_with("self.key.bias") {
                 // Its true gradient is 0, softmax being invariant: rounding is all there is to compare.
-                assert!(slice.iter().chain(expected).all(|value| value.abs() < 1e-6), "{part}");
+                assert!(
+                    slice.iter().chain(expected).all(|&value| f64::from(value).abs() < gradient_tolerance),
+                    "{part}"
+                );
             } else {
-                assert_close(slice, expected, GRADIENT_TOLERANCE, part);
+                assert_close(slice, expected, gradient_tolerance, part);
             }
         }
     }
@@ -56,12 +65,21 @@ fn split<'p>(parameter: &'p Parameter, values: &'p [f32]) -> impl Iterator<Item 
 
 #[test]
 fn gradients_equal_pytorch() {
-    check_gradients(false, |recorded| &recorded.plain);
+    check_gradients(false, |recorded| &recorded.plain, None);
+    check_gradients(false, |recorded| &recorded.plain, Some(Precision::Fp32));
 }
 
 #[test]
 fn gradients_with_dropout_equal_pytorch() {
-    check_gradients(true, |recorded| &recorded.dropped);
+    check_gradients(true, |recorded| &recorded.dropped, None);
+    check_gradients(true, |recorded| &recorded.dropped, Some(Precision::Fp32));
+}
+
+#[test]
+fn gradients_in_bfloat16_are_near_pytorch() {
+    // Where the processor has no bfloat16 the kernels are those of float32, which pass as well.
+    check_gradients(false, |recorded| &recorded.plain, Some(Precision::Bf16));
+    check_gradients(true, |recorded| &recorded.dropped, Some(Precision::Bf16));
 }
 
 #[test]
@@ -108,10 +126,15 @@ impl Slot {
 /// Twenty steps in place: clipping acts in some of them, batches are padded, the rate climbs and falls.
 #[test]
 fn a_training_run_in_place_equals_pytorch() {
+    check_run(None);
+    check_run(Some(Precision::Fp32));
+}
+
+fn check_run(kernels: Option<Precision>) {
     let recorded = recorded();
     let tiny = Tiny::build(false);
     let weights = drawn_weights(&tiny.manifest.parameters);
-    let session = &mut open(&tiny.artifacts().join(Manifest::TRAINING_MODEL));
+    let session = &mut open_with(&tiny.artifacts().join(Manifest::TRAINING_MODEL), kernels);
     let mut binding = session.create_binding().unwrap();
     let mut slots = BTreeMap::new();
     let mut moments = Vec::new();

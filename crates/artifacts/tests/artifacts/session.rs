@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::Manifest;
+use clinsynth_kernels::{Precision, operators};
 use clinsynth_runtime::ort::session::{Session, SessionInputValue};
 use clinsynth_runtime::ort::value::Tensor;
 use clinsynth_runtime::{ModelSource, Runtime, SessionSettings};
@@ -14,13 +15,22 @@ use crate::reference::{Batch, parameter_values};
 /// Named inputs.
 pub(crate) type Feeds = Vec<(Cow<'static, str>, SessionInputValue<'static>)>;
 
-/// A session on a file, two threads.
+/// A session on a file, two threads: stock.
 pub(crate) fn open(model: &Path) -> Session {
+    open_with(model, None)
+}
+
+/// A session on a file, two threads: with the kernels that stand in for the graph's own functions, or stock.
+pub(crate) fn open_with(model: &Path, kernels: Option<Precision>) -> Session {
     let library = std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from);
     let library =
         library.expect("`ORT_DYLIB_PATH` must name the ONNX Runtime library: run `just test`, which provisions it");
     let settings = SessionSettings { threads: 2, ..SessionSettings::default() };
-    Runtime::load(&library).unwrap().session(ModelSource::File(model), &settings).unwrap()
+    let (runtime, model) = (Runtime::load(&library).unwrap(), ModelSource::File(model));
+    match kernels {
+        Some(precision) => runtime.session_with(model, &settings, operators(precision).unwrap()).unwrap(),
+        None => runtime.session(model, &settings).unwrap(),
+    }
 }
 
 /// A float input.

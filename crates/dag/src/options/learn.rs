@@ -42,6 +42,8 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::above_zero")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub max_gradient_norm: f64,
+    /// What matrices are multiplied in.
+    pub precision: TrainPrecision,
     /// Whether activations are dropped, at the rates of the encoder's own configuration.
     pub dropout: bool,
     /// Epochs without a better dev F1 after which training stops; null for never.
@@ -50,6 +52,19 @@ pub struct TrainOptions {
     pub seed: u64,
     /// Optimizer steps between two checkpoints, besides the one at the end of each epoch and one a minute; 0 for none.
     pub checkpoint_steps: u32,
+}
+
+/// Precision of the matrix products in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainPrecision {
+    /// Bfloat16 where the processor multiplies it natively (`avx512_bf16`), float32 elsewhere.
+    #[default]
+    Auto,
+    /// Float32.
+    Fp32,
+    /// Bfloat16 factors, float32 sums.
+    Bf16,
 }
 
 impl Default for TrainOptions {
@@ -64,6 +79,7 @@ impl Default for TrainOptions {
             warmup_fraction: 0.1,
             weight_decay: 0.01,
             max_gradient_norm: 1.0,
+            precision: TrainPrecision::Auto,
             dropout: true,
             patience: None,
             seed: 0,

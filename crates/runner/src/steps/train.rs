@@ -5,10 +5,10 @@ use std::path::Path;
 
 use clinsynth_artifacts::{BuildSettings, build, export};
 use clinsynth_contract::{Encoding, Example, HistoryPoint, Split, TagSet};
-use clinsynth_dag::TrainOptions;
+use clinsynth_dag::{TrainOptions, TrainPrecision};
 use clinsynth_encoding::{Encoded, Encoder, EncodingSettings};
 use clinsynth_runtime::Runtime;
-use clinsynth_training::{Outcome, Phase, Progress, Recipe, TrainingError, train as fit};
+use clinsynth_training::{Outcome, Phase, Precision, Progress, Recipe, TrainingError, train as fit};
 use serde_json::json;
 
 use crate::RunnerError;
@@ -110,6 +110,11 @@ fn fitted(
         weight_decay: options.weight_decay,
         max_gradient_norm: options.max_gradient_norm,
         batch_sequences: options.batch_size as usize,
+        precision: match options.precision {
+            TrainPrecision::Auto => Precision::Auto,
+            TrainPrecision::Fp32 => Precision::Fp32,
+            TrainPrecision::Bf16 => Precision::Bf16,
+        },
         dropout: options.dropout,
         seed: options.seed,
         patience: options.patience,
