@@ -3,10 +3,12 @@
 python bench_step.py --model ENCODER_DIR [--threads 2] [--dropout] [--bf16]
 
 Prints `ready`, then for each line `BATCH LENGTH` on stdin takes one step (forward, backward, clip by norm, AdamW) on
-random sub-tokens of that shape and answers with its milliseconds. Needs torch and transformers. AdamW is the fused
+random sub-tokens of that shape and answers with its milliseconds; `memory` is answered with the process's peak resident
+memory in MB. Needs torch and transformers. AdamW is the fused
 one and attention is SDPA: the fastest eager settings on CPU.
 """
 import argparse
+import resource
 import sys
 import time
 
@@ -45,4 +47,7 @@ def step(batch, length):
 
 print("ready", flush=True)
 for line in sys.stdin:
-    print(step(*map(int, line.split())), flush=True)
+    if line.strip() == "memory":
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, flush=True)
+    else:
+        print(step(*map(int, line.split())), flush=True)

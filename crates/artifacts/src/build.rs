@@ -8,7 +8,7 @@ use clinsynth_contract::{
 };
 
 use crate::ArtifactError;
-use crate::encoder::{Encoder, Layout};
+use crate::encoder::{Encoder, Layout, Rates};
 use crate::graph::OPSET;
 use crate::model::{batch_specs, dropout_sites};
 use crate::step::Blueprint;
@@ -18,12 +18,20 @@ use crate::weights::{Checkpoint, WeightFile, encode_checkpoint, normal_draws};
 const LEAST_ONNXRUNTIME: u32 = 23;
 
 /// What may be chosen when artifacts are built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BuildSettings {
     /// Whether the training graphs take dropout masks, at the rates of the encoder's configuration.
     pub dropout: bool,
     /// Seed of the classification layer's first weights.
     pub seed: u64,
+    /// Which parameters learn how fast.
+    pub rates: Rates,
+}
+
+impl Default for BuildSettings {
+    fn default() -> Self {
+        Self { dropout: true, seed: 0, rates: Rates::default() }
+    }
 }
 
 /// Reads the encoder in `encoder_dir` (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact
@@ -43,7 +51,11 @@ pub fn build(
 ) -> Result<Manifest, ArtifactError> {
     let encoder = Encoder::read(&encoder_dir.join(Manifest::CONFIG))?;
     let weights = WeightFile::read(&encoder_dir.join(Manifest::WEIGHTS))?;
-    let parameters = Layout::of(&encoder, tags.len());
+    if settings.rates.frozen_layers > encoder.layers {
+        return Err(ArtifactError::TooManyFrozen { frozen: settings.rates.frozen_layers, layers: encoder.layers });
+    }
+    let mut parameters = Layout::of(&encoder, tags.len());
+    parameters.set_rates(&settings.rates);
     let dropout = if settings.dropout { dropout_sites(&encoder) } else { Vec::new() };
     let checkpoint = first_checkpoint(&encoder, &weights, &parameters, settings.seed, out)?;
 

@@ -99,6 +99,11 @@ impl Prepared {
         self.tensors.iter().map(|tensor| found.tensor(&format!("{}.grad", tensor.name))).collect()
     }
 
+    /// The layer's output.
+    pub(crate) fn output(&mut self) -> Vec<f32> {
+        run(&mut self.session, &self.input_ids, &self.tensors, &self.upstream).tensor("output")
+    }
+
     fn differences(&mut self) -> Vec<Vec<f32>> {
         let mut moved = self.tensors.clone();
         let mut all = Vec::new();
@@ -147,8 +152,13 @@ fn graph(tensors: &[Named], shape: &[usize], emit: impl FnOnce(&mut Tape, &[Weig
     let output = emit(&mut tape, &weights, input_ids, upstream);
     tape.graph.output(output, "output", &fixed(shape));
     for (index, tensor) in tensors.iter().enumerate() {
-        let parameter =
-            Parameter { name: tensor.name.to_owned(), shape: tensor.shape.clone(), decay: false, stored: Vec::new() };
+        let parameter = Parameter {
+            name: tensor.name.to_owned(),
+            shape: tensor.shape.clone(),
+            decay: false,
+            rate: 1.0,
+            stored: Vec::new(),
+        };
         let gradient = tape.gradient(index).expect("the rule gives every tensor its gradient");
         let gradient = dense(&mut tape.graph, &parameter, gradient);
         tape.graph.output(gradient, &format!("{}.grad", tensor.name), &fixed(&tensor.shape));

@@ -7,6 +7,14 @@ use clinsynth_contract::ContractError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArtifactError {
+    /// More layers are to be frozen than there are.
+    #[error("cannot freeze `{frozen}` layers: the encoder has `{layers}`")]
+    TooManyFrozen {
+        /// Layers asked for.
+        frozen: usize,
+        /// Layers of the encoder.
+        layers: usize,
+    },
     /// A file cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clinsynth_contract::{Dimension, ElementType, TensorSpec};
 use prost::Message;
@@ -189,6 +189,7 @@ impl Graph {
     ///
     /// Errors: [`ArtifactError::TooLarge`].
     pub(crate) fn encode(mut self) -> Result<Vec<u8>, ArtifactError> {
+        self.prune();
         self.proto.node = self.named_nodes();
         let model = ModelProto {
             ir_version: IR_VERSION,
@@ -202,6 +203,23 @@ impl Graph {
             bytes if bytes > i32::MAX as usize => Err(ArtifactError::TooLarge { bytes }),
             _ => Ok(model.encode_to_vec()),
         }
+    }
+
+    /// Drops what no output needs.
+    fn prune(&mut self) {
+        let outputs: BTreeSet<&str> = self.proto.output.iter().map(|output| output.name.as_str()).collect();
+        let mut needed: Vec<bool> = self.names.iter().map(|name| outputs.contains(name.as_str())).collect();
+        let mut kept = Vec::new();
+        for node in std::mem::take(&mut self.nodes).into_iter().rev() {
+            if node.outputs.iter().any(|output| needed[output.0]) {
+                node.inputs.iter().for_each(|input| needed[input.0] = true);
+                kept.push(node);
+            }
+        }
+        kept.reverse();
+        self.functions
+            .retain(|name, _| kept.iter().any(|node| node.proto.domain == OWN && node.proto.op_type == *name));
+        self.nodes = kept;
     }
 
     fn named_nodes(&mut self) -> Vec<NodeProto> {

@@ -10,7 +10,7 @@
 //! # let Ok(encoder) = std::env::var("CLINSYNTH_ENCODER") else { return Ok(()) };
 //! # let folder = tempfile::tempdir()?;
 //! let tags = TagSet::new(["Disease", "Chemical"])?;
-//! let built = build(encoder.as_ref(), &tags, &BuildSettings { dropout: true, seed: 7 }, folder.path())?;
+//! let built = build(encoder.as_ref(), &tags, &BuildSettings { seed: 7, ..BuildSettings::default() }, folder.path())?;
 //! assert_eq!(built, Manifest::read(folder.path())?);
 //! assert_eq!(built.tags, ["O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -36,5 +36,6 @@ mod tape;
 mod weights;
 
 pub use build::{BuildSettings, build};
+pub use encoder::Rates;
 pub use error::ArtifactError;
 pub use export::{Exported, export};

@@ -5,12 +5,13 @@ use clinsynth_contract::{Dimension, DropoutSite, ElementType, TensorSpec};
 use crate::encoder::{Encoder, Layer, Layout};
 use crate::graph::Value;
 use crate::rules::attention::{Attention, Heads};
-use crate::rules::cross_entropy::{CrossEntropy, Loss};
+use crate::rules::cross_entropy::Loss;
 use crate::rules::dropout::Dropout;
 use crate::rules::embedding::{Embedding, Tables};
 use crate::rules::gelu::Gelu;
 use crate::rules::layer_norm::LayerNorm;
 use crate::rules::linear::{Factors, Linear};
+use crate::rules::tagging::Tagging;
 use crate::tape::{Tape, Weight};
 
 /// A batch's tensors on a tape.
@@ -73,7 +74,7 @@ pub(crate) struct TokenClassifier {
     blocks: Vec<Block>,
     classifier_dropout: Dropout,
     head: Linear,
-    cross_entropy: CrossEntropy,
+    tagging: Tagging,
 }
 
 /// What a forward pass yields.
@@ -113,16 +114,15 @@ impl TokenClassifier {
         tape.graph.enter("classifier");
         let (dropped, classifier_dropout) = Dropout::forward(tape, mask(CLASSIFIER_SITE), hidden);
         let (logits, head) = Linear::forward(tape, weights.head.weight, weights.head.bias, dropped, Factors::ONE);
-        let (loss, cross_entropy) = CrossEntropy::forward(tape, logits, batch.labels, classes as i64);
-        let saved =
-            Self { embedding, embedding_norm, embedding_dropout, blocks, classifier_dropout, head, cross_entropy };
+        let (loss, tagging) = Tagging::forward(tape, logits, batch.labels, (classes as i64 - 1) / 2);
+        let saved = Self { embedding, embedding_norm, embedding_dropout, blocks, classifier_dropout, head, tagging };
         (Outcome { logits, loss }, saved)
     }
 
     /// From the loss to every parameter's gradient, which the tape then holds.
     pub(crate) fn backward(self, tape: &mut Tape) {
         tape.graph.enter("classifier/backward");
-        let logits = self.cross_entropy.backward(tape);
+        let logits = self.tagging.backward(tape);
         let dropped = self.head.backward(tape, logits, None);
         let mut hidden = self.classifier_dropout.backward(tape, dropped);
         for (index, block) in self.blocks.into_iter().enumerate().rev() {

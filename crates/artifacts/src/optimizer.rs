@@ -70,8 +70,8 @@ pub(crate) fn update(
 ) {
     graph.enter(format!("update/{}", parameter.name));
     let [first, second] = state.moments;
-    let kept = if parameter.decay { scalars.k_decay } else { graph.number(1.0) };
-    let scalars = [factor, scalars.k_update, scalars.k_epsilon, kept, scalars.beta1, scalars.beta2];
+    let (moved, kept) = paced(graph, parameter, scalars);
+    let scalars = [factor, moved, scalars.k_epsilon, kept, scalars.beta1, scalars.beta2];
     let state = [state.weight.value, first, second];
     let [next, first, second] = match gradient {
         Gradient::Dense(value) => graph.call(&DENSE, &[&state[..], &[value], &scalars].concat(), &[]),
@@ -81,6 +81,23 @@ pub(crate) fn update(
     for (value, suffix) in [(next, "next"), (first, "m.next"), (second, "v.next")] {
         graph.output(value, &format!("{}.{suffix}", parameter.name), &shape);
     }
+}
+
+/// `k_update` and `k_decay` for a parameter's own share `r` of the learning rate: `r · k_update` and, if it decays at all,
+/// `1 - r · (1 - k_decay)`.
+fn paced(graph: &mut Graph, parameter: &Parameter, scalars: &Scalars) -> (Value, Value) {
+    let one = graph.number(1.0);
+    if (parameter.rate - 1.0).abs() < f32::EPSILON {
+        return (scalars.k_update, if parameter.decay { scalars.k_decay } else { one });
+    }
+    let rate = graph.number(parameter.rate);
+    let moved = graph.mul(scalars.k_update, rate);
+    if !parameter.decay {
+        return (moved, one);
+    }
+    let lost = graph.sub(one, scalars.k_decay);
+    let lost = graph.mul(lost, rate);
+    (moved, graph.sub(one, lost))
 }
 
 const DENSE: Operation = Operation {

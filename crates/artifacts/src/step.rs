@@ -30,7 +30,9 @@ impl Blueprint<'_> {
         let mut tape = Tape::new(graph, batch.input_ids);
         let weights = self.declare_parameters(&mut tape);
         let parameters = self.parameters.to_vec();
-        let moments: Vec<[Value; 2]> = parameters.iter().map(|p| declare_moments(&mut tape.graph, p)).collect();
+        let trained = |parameter: &Parameter| !parameter.is_frozen();
+        let moments: Vec<Option<[Value; 2]>> =
+            parameters.iter().map(|p| trained(p).then(|| declare_moments(&mut tape.graph, p))).collect();
         let (outcome, classifier) = TokenClassifier::forward(&mut tape, self.encoder, &weights, &batch, self.classes);
         classifier.backward(&mut tape);
         report_loss(&mut tape.graph, outcome);
@@ -38,8 +40,8 @@ impl Blueprint<'_> {
         tape.graph.output(norm, "gradient_norm", &[]);
         let factor = clip_factor(&mut tape.graph, norm, &scalars);
         for (index, (parameter, weight)) in parameters.iter().zip(weights.to_vec()).enumerate() {
-            if let Some(gradient) = tape.gradient(index) {
-                let state = State { weight, moments: moments[index] };
+            if let (Some(gradient), Some(moments)) = (tape.gradient(index), moments[index]) {
+                let state = State { weight, moments };
                 update(&mut tape.graph, parameter, state, gradient, factor, &scalars);
             }
         }
@@ -82,7 +84,13 @@ impl Blueprint<'_> {
     }
 
     fn declare_parameters(&self, tape: &mut Tape) -> Layout<Weight> {
-        self.parameters.map(|parameter| tape.parameter(&parameter.name, &parameter.shape))
+        self.parameters.map(|parameter| {
+            let weight = tape.parameter(&parameter.name, &parameter.shape);
+            if parameter.is_frozen() {
+                tape.freeze(weight);
+            }
+            weight
+        })
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use clinsynth_contract::{Dimension, ElementType};
 
 use crate::graph::{Graph, Value, int, tensor};
@@ -34,6 +36,7 @@ pub(crate) struct Tape {
     pub(crate) graph: Graph,
     input_ids: Value,
     gradients: Vec<Option<Gradient>>,
+    frozen: BTreeSet<usize>,
     ones: Option<Value>,
     shapes: Vec<(Vec<i64>, Value)>,
 }
@@ -41,7 +44,7 @@ pub(crate) struct Tape {
 impl Tape {
     /// A tape on a graph whose `input_ids` are `[S, B]`.
     pub(crate) const fn new(graph: Graph, input_ids: Value) -> Self {
-        Self { graph, input_ids, gradients: Vec::new(), ones: None, shapes: Vec::new() }
+        Self { graph, input_ids, gradients: Vec::new(), frozen: BTreeSet::new(), ones: None, shapes: Vec::new() }
     }
 
     /// Declares the next parameter as an input.
@@ -52,14 +55,19 @@ impl Tape {
         Weight { value, index: self.gradients.len() - 1 }
     }
 
+    /// Forgets the gradient that a parameter is given, so that nothing which only served it stays in the graph.
+    pub(crate) fn freeze(&mut self, weight: Weight) {
+        self.frozen.insert(weight.index);
+    }
+
     /// Notes a parameter's gradient. Each parameter is used by one layer, so there is one.
     pub(crate) fn give(&mut self, weight: Weight, gradient: Gradient) {
         self.gradients[weight.index] = Some(gradient);
     }
 
-    /// The gradient of the parameter at an index.
+    /// The gradient of the parameter at an index; none of a frozen one.
     pub(crate) fn gradient(&self, index: usize) -> Option<Gradient> {
-        self.gradients.get(index).copied().flatten()
+        if self.frozen.contains(&index) { None } else { self.gradients.get(index).copied().flatten() }
     }
 
     /// `value` as `[S, B, trailing…]`.

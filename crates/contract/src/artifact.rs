@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ContractError, Digest};
 
 /// Version of the artifact folder's layout.
-pub const ARTIFACT_FORMAT: u32 = 1;
+pub const ARTIFACT_FORMAT: u32 = 2;
 
 /// `manifest.json` of an artifact folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,8 +136,18 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     /// Whether weight decay applies (matrices and embeddings, not biases and layer norms).
     pub decay: bool,
+    /// Factor of the learning rate: 1, less in lower layers under layer-wise decay, 0 for a frozen parameter, which has
+    /// neither gradient nor moments.
+    pub rate: f32,
     /// The checkpoint's tensors that make it up, concatenated along the first axis.
     pub stored: Vec<StoredPart>,
+}
+
+impl Parameter {
+    /// Whether training leaves it as it is.
+    pub fn is_frozen(&self) -> bool {
+        self.rate == 0.0
+    }
 }
 
 /// A tensor of the checkpoint, under the encoder's own parameter name.

@@ -50,6 +50,11 @@ impl Part {
         }
     }
 
+    /// Whether a parameter has it: a frozen one has no moments.
+    fn is_kept(self, parameter: &Parameter) -> bool {
+        matches!(self, Self::Value) || !parameter.is_frozen()
+    }
+
     fn of(self, slot: &Slot) -> &Tensor<f32> {
         match self {
             Self::Value => &slot.value,
@@ -82,15 +87,21 @@ impl Weights {
 
     fn zeros(manifest: &Manifest) -> ort::Result<Self> {
         let slots = manifest.parameters.iter().map(|parameter| {
-            let (value, first, second) = (zeros(parameter)?, zeros(parameter)?, zeros(parameter)?);
+            let moment = || if parameter.is_frozen() { zeros(&[0]) } else { zeros(&parameter.shape) };
+            let (value, first, second) = (zeros(&parameter.shape)?, moment()?, moment()?);
             Ok(Slot { value, first, second })
         });
         Ok(Self { slots: slots.collect::<ort::Result<_>>()? })
     }
 
-    /// Binds every parameter and moment as input and as the output that replaces it.
+    /// Binds every parameter and moment as input and as the output that replaces it; a frozen parameter as input alone.
     pub(crate) fn bind_in_place(&mut self, manifest: &Manifest, binding: &mut IoBinding) -> ort::Result<()> {
-        for (Parameter { name, .. }, slot) in manifest.parameters.iter().zip(&mut self.slots) {
+        for (parameter, slot) in manifest.parameters.iter().zip(&mut self.slots) {
+            let name = &parameter.name;
+            if parameter.is_frozen() {
+                binding.bind_input(name, &slot.value)?;
+                continue;
+            }
             let tensors = [("", &mut slot.value), (".m", &mut slot.first), (".v", &mut slot.second)];
             for (suffix, tensor) in tensors {
                 binding.bind_input(format!("{name}{suffix}"), tensor)?;
@@ -111,7 +122,7 @@ impl Weights {
         let wrong = |problem: String| TrainingError::WrongTensors { path: path.to_owned(), problem };
         let file = SafeTensors::deserialize(&bytes).map_err(|error| wrong(error.to_string()))?;
         for (parameter, slot) in manifest.parameters.iter().zip(&mut self.slots) {
-            for &part in parts {
+            for &part in parts.iter().filter(|part| part.is_kept(parameter)) {
                 fill(part.of_mut(slot).extract_tensor_mut().1, parameter, part, &file).map_err(wrong)?;
             }
         }
@@ -136,7 +147,7 @@ impl Weights {
     fn write(&self, manifest: &Manifest, path: &Path, parts: &[Part]) -> Result<(), TrainingError> {
         let mut views = Vec::new();
         for (parameter, slot) in manifest.parameters.iter().zip(&self.slots) {
-            for &part in parts {
+            for &part in parts.iter().filter(|part| part.is_kept(parameter)) {
                 let mut rest = part.of(slot).extract_tensor().1;
                 for stored in &parameter.stored {
                     let (values, tail) = rest.split_at(stored.shape.iter().product());
@@ -153,9 +164,9 @@ impl Weights {
     }
 }
 
-fn zeros(parameter: &Parameter) -> ort::Result<Tensor<f32>> {
+fn zeros(shape: &[usize]) -> ort::Result<Tensor<f32>> {
     // Not the session's arena, which rounds up to powers of two: these tensors are large and live long.
-    let mut tensor = Tensor::new(&Allocator::default(), parameter.shape.clone())?;
+    let mut tensor = Tensor::new(&Allocator::default(), shape.to_vec())?;
     tensor.extract_tensor_mut().1.fill(0.0);
     Ok(tensor)
 }

@@ -69,6 +69,58 @@ impl Layout<Parameter> {
     }
 }
 
+impl Layout<Parameter> {
+    /// Sets the factors of the learning rate by depth: 1 for the head, `decay` for the top layer, `decay²` for the next,
+    /// and so on down to the embeddings (as in ELECTRA's and BEiT's fine-tuning); 0 for what is frozen.
+    pub(crate) fn set_rates(&mut self, rates: &Rates) {
+        let layers = self.layers.len();
+        let at = |depth: usize| rates.layer_decay.powi((layers + 1 - depth) as i32);
+        let embeddings = if rates.freezes_embeddings() { 0.0 } else { at(0) };
+        for table in [&mut self.words, &mut self.positions, &mut self.types] {
+            table.rate = embeddings;
+        }
+        self.norm.set_rate(embeddings);
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            let rate = if index < rates.frozen_layers { 0.0 } else { at(index + 1) };
+            let Layer { qkv, projection, attention_norm, intermediate, output, output_norm } = layer;
+            for pair in [qkv, projection, attention_norm, intermediate, output, output_norm] {
+                pair.set_rate(rate);
+            }
+        }
+    }
+}
+
+impl Pair<Parameter> {
+    fn set_rate(&mut self, rate: f32) {
+        self.weight.rate = rate;
+        self.bias.rate = rate;
+    }
+}
+
+/// Which parameters learn how fast.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Factor of the learning rate from each layer to the next lower one; 1 for the same rate everywhere.
+    pub layer_decay: f32,
+    /// Whether the embeddings and their layer norm stay as they are.
+    pub frozen_embeddings: bool,
+    /// Number of layers, from the input side, that stay as they are, and the embeddings with them.
+    pub frozen_layers: usize,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { layer_decay: 1.0, frozen_embeddings: false, frozen_layers: 0 }
+    }
+}
+
+impl Rates {
+    /// Whether the embeddings are frozen, by themselves or under frozen layers.
+    pub(crate) fn freezes_embeddings(&self) -> bool {
+        self.frozen_embeddings || self.frozen_layers > 0
+    }
+}
+
 impl<T> Layout<T> {
     /// Another thing for each parameter, made in the order of the manifest, or the first failure.
     pub(crate) fn try_map<U, E>(&self, mut make: impl FnMut(&T) -> Result<U, E>) -> Result<Layout<U>, E> {
@@ -121,7 +173,7 @@ impl<T> Pair<T> {
 /// A parameter that the checkpoint stores under the graphs' own name.
 fn parameter(name: String, shape: Vec<usize>, decay: bool) -> Parameter {
     let stored = vec![StoredPart { name: name.clone(), shape: shape.clone() }];
-    Parameter { name, shape, decay, stored }
+    Parameter { name, shape, decay, rate: 1.0, stored }
 }
 
 fn linear(stem: &str, outputs: usize, inputs: usize) -> Pair<Parameter> {

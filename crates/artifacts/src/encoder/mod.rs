@@ -6,4 +6,5 @@ mod layout;
 
 pub(crate) use config::Encoder;
 pub(crate) use family::Family;
+pub use layout::Rates;
 pub(crate) use layout::{Layer, Layout, Pair};

@@ -109,7 +109,7 @@ fn rebuild(
     fs::write(encoder.join("config.json"), config.to_string()).unwrap();
     write_weights(&encoder.join("model.safetensors"), &weights);
     let out = folder.join(format!("artifacts-{seed}"));
-    match build(&encoder, &tags(), &BuildSettings { dropout: true, seed }, &out) {
+    match build(&encoder, &tags(), &BuildSettings { dropout: true, seed, ..BuildSettings::default() }, &out) {
         Ok(_) => Ok(out),
         Err(error) => Err(error.to_string().replace(&format!("{}/", encoder.display()), "")),
     }
@@ -204,7 +204,7 @@ fn refuses_files_that_are_absent_or_broken() {
     let folder = tempfile::tempdir().unwrap();
     let encoder = folder.path().join("encoder");
     let attempt = || {
-        let settings = BuildSettings { dropout: true, seed: 0 };
+        let settings = BuildSettings::default();
         let error = build(&encoder, &tags(), &settings, &folder.path().join("out")).unwrap_err().to_string();
         error.replace(&format!("{}/", encoder.display()), "")
     };
@@ -226,7 +226,7 @@ fn graphs_of_the_default_encoder_hold_no_weights() {
         encoder.expect("`CLINSYNTH_ENCODER` must name the encoder's folder: run `just test`, which provisions it");
     let folder = tempfile::tempdir().unwrap();
     let labels = TagSet::new(["Disease", "Chemical"]).unwrap();
-    let settings = BuildSettings { dropout: true, seed: 0 };
+    let settings = BuildSettings::default();
     let manifest = build(&encoder, &labels, &settings, folder.path()).unwrap();
     for (name, limit) in
         [("training_model.onnx", 500_000), ("gradient_model.onnx", 200_000), ("eval_model.onnx", 50_000)]

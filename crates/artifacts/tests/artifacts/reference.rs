@@ -100,7 +100,7 @@ impl Tiny {
     pub(crate) fn build(dropout: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_encoder(&folder.path().join("encoder"), &recorded().config);
-        let settings = BuildSettings { dropout, seed: 5 };
+        let settings = BuildSettings { dropout, seed: 5, ..BuildSettings::default() };
         let encoder = folder.path().join("encoder");
         let manifest = build(&encoder, &tags(), &settings, &folder.path().join("artifacts")).unwrap();
         Self { folder, manifest }
@@ -150,6 +150,7 @@ fn parameters(config: &serde_json::Value) -> Vec<Parameter> {
         name: name.clone(),
         shape: shape.clone(),
         decay: false,
+        rate: 1.0,
         stored: vec![clinsynth_contract::StoredPart { name, shape }],
     };
     shapes.into_iter().map(parameter).collect()

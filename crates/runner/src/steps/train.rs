@@ -91,7 +91,7 @@ fn built(
     if artifact.exists() {
         fs::remove_dir_all(artifact).map_err(|source| RunnerError::Write { path: artifact.to_owned(), source })?;
     }
-    let settings = BuildSettings { dropout: options.dropout, seed: options.seed };
+    let settings = BuildSettings { dropout: options.dropout, seed: options.seed, ..BuildSettings::default() };
     Ok(build(encoder, tags, &settings, artifact)?)
 }
 

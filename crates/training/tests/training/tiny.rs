@@ -60,7 +60,7 @@ pub(crate) fn artifact() -> &'static Path {
 pub(crate) fn build_artifact(encoder: &Path, artifact: &Path, dropout: bool) {
     write_encoder(encoder);
     let tags = TagSet::new(["X", "Y"]).unwrap();
-    build(encoder, &tags, &BuildSettings { dropout, seed: 3 }, artifact).unwrap();
+    build(encoder, &tags, &BuildSettings { dropout, seed: 3, ..BuildSettings::default() }, artifact).unwrap();
 }
 
 fn write_encoder(folder: &Path) {
