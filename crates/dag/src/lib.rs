@@ -44,7 +44,7 @@ pub use kind::StepKind;
 pub use labels::{Label, Labels};
 pub use options::{
     CommandOptions, CurateOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionPolicy,
-    PredictOptions, ReportOptions, Task, TrainOptions, TrainPrecision,
+    PredictOptions, ReportOptions, Task, TrainOptions, TrainPrecision, TrainSchedule,
 };
 pub use plan::{
     ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep, read_plan,

@@ -6,6 +6,7 @@ use clinsynth_runtime::ort;
 use clinsynth_runtime::ort::operator::ComputeContext;
 use clinsynth_runtime::ort::value::{DynTensorValueType, TensorElementType, ValueRef};
 
+use crate::host::AdamWStep;
 use crate::kernel::{floats, guarded, input, output};
 use crate::operator::{FLOAT, FloatOperator, shapes_of_inputs};
 use crate::vector::vectorised;
@@ -25,7 +26,7 @@ pub(crate) const DENSE: FloatOperator = FloatOperator {
         guarded(|context| {
             let gradient = input(context, 3)?;
             let (_, gradient) = floats(&gradient)?;
-            let scalars = Scalars::read(context, 4)?;
+            let scalars = read_scalars(context, 4)?;
             update(context, |workers, [p, m, v]| {
                 assert_eq!(gradient.len(), p.len(), "a gradient has its parameter's shape");
                 let length = p.len();
@@ -56,7 +57,7 @@ pub(crate) const ROWS: FloatOperator = FloatOperator {
             let (gradient, indices) = (input(context, 3)?, input(context, 4)?);
             let (_, gradient) = floats(&gradient)?;
             let (_, indices) = indices.try_extract_tensor::<i64>()?;
-            let scalars = Scalars::read(context, 5)?;
+            let scalars = read_scalars(context, 5)?;
             let features = gradient.len() / indices.len().max(1);
             update(context, |workers, values| {
                 rows_step(workers, gradient, indices, features, scalars, values, &mut places)
@@ -66,33 +67,21 @@ pub(crate) const ROWS: FloatOperator = FloatOperator {
     shapes: |context| shapes_of_inputs(context, &[(0, 0), (1, 1), (2, 2)]),
 };
 
-/// The scalars of a step.
-#[derive(Clone, Copy, Debug)]
-struct Scalars {
-    clip: f32,
-    update: f32,
-    epsilon: f32,
-    decay: f32,
-    beta1: f32,
-    beta2: f32,
-}
-
-impl Scalars {
-    fn read(context: &ComputeContext, first: usize) -> ort::Result<Self> {
-        let scalar = |index| {
-            let value = input(context, first + index)?;
-            let (_, value) = floats(&value)?;
-            value.first().copied().ok_or_else(|| ort::Error::new("a scalar is empty"))
-        };
-        Ok(Self {
-            clip: scalar(0)?,
-            update: scalar(1)?,
-            epsilon: scalar(2)?,
-            decay: scalar(3)?,
-            beta1: scalar(4)?,
-            beta2: scalar(5)?,
-        })
-    }
+/// The six scalars from input `first` on.
+fn read_scalars(context: &ComputeContext, first: usize) -> ort::Result<AdamWStep> {
+    let scalar = |index| {
+        let value = input(context, first + index)?;
+        let (_, value) = floats(&value)?;
+        value.first().copied().ok_or_else(|| ort::Error::new("a scalar is empty"))
+    };
+    Ok(AdamWStep {
+        clip: scalar(0)?,
+        update: scalar(1)?,
+        epsilon: scalar(2)?,
+        decay: scalar(3)?,
+        beta1: scalar(4)?,
+        beta2: scalar(5)?,
+    })
 }
 
 /// Runs `step` on the outputs, which hold the old values to begin with.
@@ -132,7 +121,7 @@ fn rows_step(
     gradient: &[f32],
     indices: &[i64],
     features: usize,
-    scalars: Scalars,
+    scalars: AdamWStep,
     [p, m, v]: [&mut [f32]; 3],
     places: &mut Vec<u32>,
 ) -> ort::Result<()> {
@@ -162,11 +151,11 @@ fn rows_step(
 
 vectorised! {
     /// A step by a gradient.
-    fn dense_step = dense_body(gradient: &[f32], scalars: Scalars, p: &mut [f32], m: &mut [f32], v: &mut [f32])
+    pub(crate) fn dense_step = dense_body(gradient: &[f32], scalars: AdamWStep, p: &mut [f32], m: &mut [f32], v: &mut [f32])
 }
 
 #[inline(always)]
-fn dense_body(gradient: &[f32], scalars: Scalars, p: &mut [f32], m: &mut [f32], v: &mut [f32]) {
+fn dense_body(gradient: &[f32], scalars: AdamWStep, p: &mut [f32], m: &mut [f32], v: &mut [f32]) {
     for (((p, m), v), &g) in p.iter_mut().zip(m).zip(v).zip(gradient) {
         step_element(scalars, g * scalars.clip, p, m, v);
     }
@@ -174,18 +163,18 @@ fn dense_body(gradient: &[f32], scalars: Scalars, p: &mut [f32], m: &mut [f32], 
 
 vectorised! {
     /// A step where the gradient is zero.
-    fn idle_step = idle_body(scalars: Scalars, p: &mut [f32], m: &mut [f32], v: &mut [f32])
+    fn idle_step = idle_body(scalars: AdamWStep, p: &mut [f32], m: &mut [f32], v: &mut [f32])
 }
 
 #[inline(always)]
-fn idle_body(scalars: Scalars, p: &mut [f32], m: &mut [f32], v: &mut [f32]) {
+fn idle_body(scalars: AdamWStep, p: &mut [f32], m: &mut [f32], v: &mut [f32]) {
     for ((p, m), v) in p.iter_mut().zip(m).zip(v) {
         step_element(scalars, 0.0, p, m, v);
     }
 }
 
 #[inline(always)]
-fn step_element(scalars: Scalars, g: f32, p: &mut f32, m: &mut f32, v: &mut f32) {
+fn step_element(scalars: AdamWStep, g: f32, p: &mut f32, m: &mut f32, v: &mut f32) {
     *m = m.mul_add(scalars.beta1, g);
     *v = g.mul_add(g, *v * scalars.beta2);
     *p = *p * scalars.decay - *m / (v.sqrt() + scalars.epsilon) * scalars.update;
@@ -195,7 +184,8 @@ fn step_element(scalars: Scalars, g: f32, p: &mut f32, m: &mut f32, v: &mut f32)
 mod tests {
     use super::*;
 
-    const SCALARS: Scalars = Scalars { clip: 0.5, update: 0.1, epsilon: 1e-3, decay: 0.99, beta1: 0.9, beta2: 0.999 };
+    const SCALARS: AdamWStep =
+        AdamWStep { clip: 0.5, update: 0.1, epsilon: 1e-3, decay: 0.99, beta1: 0.9, beta2: 0.999 };
 
     #[test]
     fn a_step_by_hand() {

@@ -22,6 +22,8 @@
 mod adamw;
 #[allow(unsafe_code)] // As in `workers`, and functions compiled for what the processor has.
 mod gelu;
+#[allow(unsafe_code)] // As in `gelu`.
+mod host;
 mod kernel;
 #[allow(unsafe_code)] // As in `gelu`.
 mod layer_norm;
@@ -36,5 +38,6 @@ mod vector;
 #[allow(unsafe_code)] // One slice written by several threads, each in a part of its own.
 mod workers;
 
+pub use host::{AdamWStep, Updated, adamw, add_scaled, norm};
 pub use operator::operators;
 pub use precision::Precision;

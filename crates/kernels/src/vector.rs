@@ -6,9 +6,9 @@ pub(crate) const LANES: usize = 16;
 /// Defines `$name`, which runs `$body` (an `#[inline(always)]` function of the same parameters) compiled for the widest
 /// vectors that the processor has.
 macro_rules! vectorised {
-    ($(#[$doc:meta])* fn $name:ident = $body:ident($($argument:ident: $type:ty),* $(,)?)) => {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident = $body:ident($($argument:ident: $type:ty),* $(,)?)) => {
         $(#[$doc])*
-        fn $name($($argument: $type),*) {
+        $visibility fn $name($($argument: $type),*) {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]

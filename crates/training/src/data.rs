@@ -41,13 +41,14 @@ impl Data {
         }
     }
 
-    /// The batches of an epoch, counted from 0.
-    pub(crate) fn batches(&self, recipe: &Recipe, epoch: u32) -> Vec<Vec<usize>> {
-        epoch_batches(&self.lengths, recipe.batch_sequences, self.budget, recipe.seed, epoch)
+    /// The steps of an epoch, counted from 0, each of one batch or, with accumulation, several.
+    pub(crate) fn epoch(&self, recipe: &Recipe, epoch: u32) -> Vec<Vec<Vec<usize>>> {
+        let batches = epoch_batches(&self.lengths, recipe.batch_sequences, self.budget, recipe.seed, epoch);
+        batches.chunks(recipe.accumulation as usize).map(<[_]>::to_vec).collect()
     }
 
     /// Steps of all epochs together; epochs differ by a few, as their batches are cut anew.
     pub(crate) fn steps(&self, recipe: &Recipe) -> u64 {
-        (0..recipe.epochs).map(|epoch| self.batches(recipe, epoch).len() as u64).sum()
+        (0..recipe.epochs).map(|epoch| self.epoch(recipe, epoch).len() as u64).sum()
     }
 }

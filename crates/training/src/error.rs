@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::batch::Batch;
 use clinsynth_contract::ContractError;
 use clinsynth_runtime::{RuntimeError, ort};
 
@@ -174,6 +175,19 @@ pub enum TrainingError {
     /// The library or a session cannot be used.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// A step's batch does not fit into memory.
+    #[error(
+        "out of memory in a step on a batch of {rows} sequences of {length} sub-tokens: lower `batch-size` (and raise `accumulation` to keep the effective batch) or `max-length`"
+    )]
+    OutOfMemory {
+        /// Sequences of the step's largest batch.
+        rows: usize,
+        /// Their padded length.
+        length: usize,
+        /// What ONNX Runtime said.
+        #[source]
+        source: ort::Error,
+    },
     /// ONNX Runtime failed while computing.
     #[error("ONNX Runtime failed while it {action}")]
     Compute {
@@ -193,6 +207,20 @@ impl TrainingError {
 
     pub(crate) fn compute(action: &'static str) -> impl Fn(ort::Error) -> Self {
         move |source| Self::Compute { action, source }
+    }
+
+    /// What went wrong in a step on these batches.
+    pub(crate) fn step(batches: &[Batch<'_>], source: ort::Error) -> Self {
+        let words = source.message();
+        let out_of_memory =
+            ["bad_alloc", "Failed to allocate", "out of memory"].iter().any(|sign| words.contains(sign));
+        let largest = batches.iter().max_by_key(|batch| batch.samples.len() * batch.length);
+        match largest {
+            Some(batch) if out_of_memory => {
+                Self::OutOfMemory { rows: batch.samples.len(), length: batch.length, source }
+            }
+            _ => Self::Compute { action: "took a training step", source },
+        }
     }
 }
 

@@ -27,6 +27,7 @@
 //!
 //! This crate knows nothing about text, files of examples, or how the graphs compute their gradients.
 
+mod accumulation;
 mod artifact;
 mod batch;
 mod batching;
@@ -51,3 +52,4 @@ pub use error::TrainingError;
 pub use progress::{Phase, Progress};
 pub use recipe::{Precision, Recipe};
 pub use run::{Observer, Outcome, train};
+pub use schedule::Schedule;

@@ -1,8 +1,8 @@
-use clinsynth_contract::Digest;
+use clinsynth_contract::{AdamW, Digest};
 use clinsynth_kernels as kernels;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainingError;
+use crate::{Schedule, TrainingError};
 
 /// How to train. The defaults fit a small BERT encoder and a few thousand sentences.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,8 +12,10 @@ pub struct Recipe {
     pub epochs: u32,
     /// Highest learning rate, reached after the warm-up.
     pub learning_rate: f64,
-    /// Share of all steps over which the learning rate rises from zero; it falls to zero over the others.
+    /// Share of all steps over which the learning rate rises from zero.
     pub warmup_fraction: f64,
+    /// How it falls over the others.
+    pub schedule: Schedule,
     /// Decoupled weight decay of matrices and embeddings.
     pub weight_decay: f64,
     /// Global gradient norm above which gradients are scaled down.
@@ -21,6 +23,9 @@ pub struct Recipe {
     /// Sequences in a step, on average: a step holds as many sub-tokens, padding included, as this many sequences of
     /// mean length.
     pub batch_sequences: usize,
+    /// Batches whose gradients make up one step, each counted by its words; the effective batch is so many times larger
+    /// and takes the memory of one.
+    pub accumulation: u32,
     /// Whether activations are dropped at the artifact's sites, at its rates.
     pub dropout: bool,
     /// Seed of the order of the data and of dropout.
@@ -72,9 +77,11 @@ impl Default for Recipe {
             epochs: 4,
             learning_rate: 3e-4,
             warmup_fraction: 0.1,
+            schedule: Schedule::Linear,
             weight_decay: 0.01,
             max_gradient_norm: 1.0,
             batch_sequences: 16,
+            accumulation: 1,
             dropout: true,
             seed: 0,
             patience: None,
@@ -110,12 +117,18 @@ impl Recipe {
             ),
             ("max_gradient_norm", self.max_gradient_norm.to_string(), self.max_gradient_norm > 0.0, positive),
             ("batch_sequences", self.batch_sequences.to_string(), self.batch_sequences > 0, "at least 1"),
+            ("accumulation", self.accumulation.to_string(), self.accumulation > 0, "at least 1"),
             ("log_every", self.log_every.to_string(), self.log_every > 0, "at least 1"),
         ];
         match bounds.into_iter().find(|(_, _, holds, _)| !holds) {
             Some((field, value, _, expected)) => Err(TrainingError::BadRecipe { field, value, expected }),
             None => Ok(()),
         }
+    }
+
+    /// Its optimizer.
+    pub(crate) fn adamw(&self) -> AdamW {
+        AdamW { weight_decay: self.weight_decay, max_gradient_norm: self.max_gradient_norm, ..AdamW::default() }
     }
 
     /// The digest of what decides the result: not of threads, nor of when rows and checkpoints are written.
@@ -152,6 +165,7 @@ mod tests {
         check(&Recipe { weight_decay: -0.1, ..recipe() }, Some("weight_decay"));
         check(&Recipe { max_gradient_norm: 0.0, ..recipe() }, Some("max_gradient_norm"));
         check(&Recipe { batch_sequences: 0, ..recipe() }, Some("batch_sequences"));
+        check(&Recipe { accumulation: 0, ..recipe() }, Some("accumulation"));
         check(&Recipe { log_every: 0, ..recipe() }, Some("log_every"));
     }
 

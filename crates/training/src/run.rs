@@ -102,8 +102,8 @@ struct Run<'r, 'o> {
     state: RunState,
     /// The newest checkpoint.
     saved: Option<PathBuf>,
-    /// Batches of the present epoch.
-    batches: Vec<Vec<usize>>,
+    /// The present epoch's steps, as batches.
+    batches: Vec<Vec<Vec<usize>>>,
     pace: Pace,
 }
 
@@ -122,7 +122,7 @@ impl Run<'_, '_> {
 
     /// Takes the steps that are left of the epoch.
     fn train_epoch(&mut self) -> Result<ControlFlow<()>, TrainingError> {
-        self.batches = self.data.batches(self.recipe, self.state.epoch);
+        self.batches = self.data.epoch(self.recipe, self.state.epoch);
         while self.state.batch < self.batches.len() {
             self.step()?;
             let progress = self.progress(Phase::Training);
@@ -137,25 +137,30 @@ impl Run<'_, '_> {
     }
 
     fn step(&mut self) -> Result<(), TrainingError> {
-        let batch = Batch::new(&self.data.train, &self.batches[self.state.batch]);
-        let factor = rate_factor(self.state.step, self.state.steps, self.recipe.warmup_fraction);
+        let batches = &self.batches[self.state.batch];
+        let batches: Vec<Batch<'_>> = batches.iter().map(|batch| Batch::new(&self.data.train, batch)).collect();
+        let Recipe { schedule, warmup_fraction, .. } = *self.recipe;
+        let factor = rate_factor(schedule, self.state.step, self.state.steps, warmup_fraction);
         let learning_rate = self.recipe.learning_rate * factor;
         let began = Instant::now();
-        let result = self.stepper.step(&batch, self.state.step + 1, learning_rate)?;
+        let result = self.stepper.step(&mut self.weights, &batches, self.state.step + 1, learning_rate)?;
         if !(result.loss.is_finite() && result.gradient_norm.is_finite()) {
+            let samples = batches.iter().flat_map(|batch| &batch.samples);
             return Err(TrainingError::NotFinite {
                 step: self.state.step + 1,
                 loss: result.loss,
                 gradient_norm: result.gradient_norm,
-                examples: batch.samples.iter().map(|sample| sample.example.clone()).collect(),
+                examples: samples.map(|sample| sample.example.clone()).collect(),
                 checkpoint: self.saved.clone(),
             });
         }
-        self.pace.trained(began.elapsed(), batch.tokens(), result.loss);
+        let tokens = batches.iter().map(Batch::tokens).sum();
+        let words: usize = batches.iter().map(Batch::words).sum();
+        self.pace.trained(began.elapsed(), tokens, result.loss);
         self.state.step += 1;
         self.state.batch += 1;
-        self.state.unlogged.loss += f64::from(result.loss) * batch.words() as f64;
-        self.state.unlogged.words += batch.words();
+        self.state.unlogged.loss += f64::from(result.loss) * words as f64;
+        self.state.unlogged.words += words;
         self.state.unlogged.learning_rate = learning_rate;
         self.state.unlogged.gradient_norm = f64::from(result.gradient_norm);
         if self.state.step.is_multiple_of(self.recipe.log_every) {

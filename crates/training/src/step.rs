@@ -6,6 +6,7 @@ use clinsynth_runtime::ort::session::{IoBinding, Session};
 use clinsynth_runtime::ort::value::Tensor;
 use clinsynth_runtime::{ModelSource, Runtime, SessionSettings};
 
+use crate::accumulation::Accumulation;
 use crate::artifact::Artifact;
 use crate::batch::{Batch, BatchInputs};
 use crate::dropout::{fill_mask, mask_key};
@@ -21,25 +22,12 @@ pub(crate) struct StepResult {
     pub gradient_norm: f32,
 }
 
-/// The training graph with parameters and moments bound in place: a run of the session is a step of the optimizer.
-pub(crate) struct Stepper {
-    // Tensors of the arena go before the session that owns it.
-    binding: IoBinding,
-    masks: Vec<Mask>,
-    scalars: Vec<Tensor<f32>>,
-    loss: Tensor<f32>,
-    gradient_norm: Tensor<f32>,
-    arena: Allocator,
-    session: Session,
-    inputs: BatchInputs,
-    adamw: AdamW,
-    seed: u64,
-    dropout: bool,
-}
-
-struct Mask {
-    site: DropoutSite,
-    tensor: Option<Tensor<f32>>,
+/// Takes the steps of a run.
+pub(crate) enum Stepper {
+    /// A batch a step, optimizer included, in one graph.
+    Whole(WholeStep),
+    /// Several batches a step.
+    Accumulation(Accumulation),
 }
 
 impl Stepper {
@@ -52,71 +40,124 @@ impl Stepper {
         recipe: &Recipe,
         weights: &mut Weights,
     ) -> Result<Self, TrainingError> {
-        let settings = SessionSettings { threads: recipe.threads, ..SessionSettings::default() };
-        let operators =
-            operators(recipe.precision.resolve()?).map_err(TrainingError::compute("registered its kernels"))?;
-        let model = artifact.file(Manifest::TRAINING_MODEL);
-        let session = runtime.session_with(ModelSource::File(&model), &settings, operators)?;
-        check_scalars(&artifact.manifest)?;
-        let inputs = BatchInputs::new(&artifact.manifest)?;
-        let adamw = AdamW {
-            weight_decay: recipe.weight_decay,
-            max_gradient_norm: recipe.max_gradient_norm,
-            ..AdamW::default()
-        };
-        Self::bind(session, inputs, adamw, artifact, recipe, weights)
-            .map_err(TrainingError::compute("bound the training graph"))
+        if recipe.accumulation > 1 {
+            return Accumulation::new(runtime, artifact, recipe, weights).map(Self::Accumulation);
+        }
+        WholeStep::new(runtime, artifact, recipe, weights).map(Self::Whole)
     }
 
-    fn bind(
-        session: Session,
-        inputs: BatchInputs,
-        adamw: AdamW,
-        artifact: &Artifact,
-        recipe: &Recipe,
-        weights: &mut Weights,
-    ) -> ort::Result<Self> {
-        let mut binding = session.create_binding()?;
-        weights.bind_in_place(&artifact.manifest, &mut binding)?;
-        let scalars = artifact.manifest.scalars.iter().map(|name| {
-            let scalar = scalar()?;
-            binding.bind_input(name, &scalar)?;
-            Ok(scalar)
-        });
-        let scalars = scalars.collect::<ort::Result<_>>()?;
-        let (mut loss, mut gradient_norm) = (scalar()?, scalar()?);
-        binding.bind_output("loss", &mut loss)?;
-        binding.bind_output("gradient_norm", &mut gradient_norm)?;
-        let sites = artifact.manifest.dropout.iter();
-        let masks = sites.map(|site| Mask { site: site.clone(), tensor: None }).collect();
-        let arena = arena(&session)?;
-        let (seed, dropout) = (recipe.seed, recipe.dropout);
-        Ok(Self { binding, masks, scalars, loss, gradient_norm, arena, session, inputs, adamw, seed, dropout })
-    }
-
-    /// Takes one step on a batch; `step` counts from 1.
+    /// Takes one step on its batches; `step` counts from 1.
     ///
     /// Errors: [`TrainingError::Compute`].
     pub(crate) fn step(
         &mut self,
-        batch: &Batch<'_>,
+        weights: &mut Weights,
+        batches: &[Batch<'_>],
         step: u64,
         learning_rate: f64,
     ) -> Result<StepResult, TrainingError> {
-        self.run(batch, step, learning_rate).map_err(TrainingError::compute("took a training step"))
+        let result = match (self, batches) {
+            (Self::Whole(whole), [batch]) => whole.run(batch, step, learning_rate),
+            (Self::Accumulation(accumulation), batches) => accumulation.run(weights, batches, step, learning_rate),
+            (Self::Whole(_), _) => Err(ort::Error::new("a step without accumulation takes one batch")),
+        };
+        result.map_err(|source| TrainingError::step(batches, source))
+    }
+}
+
+/// A graph's session with everything bound that a batch brings.
+pub(crate) struct Feed {
+    // Tensors of the arena go before the session that owns it.
+    pub binding: IoBinding,
+    masks: Vec<Mask>,
+    arena: Allocator,
+    session: Session,
+    inputs: BatchInputs,
+    seed: u64,
+    dropout: bool,
+}
+
+struct Mask {
+    site: DropoutSite,
+    tensor: Option<Tensor<f32>>,
+}
+
+impl Feed {
+    /// A session on one of the artifact's graphs, its kernels registered.
+    ///
+    /// Errors: [`TrainingError::Runtime`], [`TrainingError::UnknownInput`], [`TrainingError::Compute`].
+    pub(crate) fn new(
+        runtime: &Runtime,
+        artifact: &Artifact,
+        recipe: &Recipe,
+        model: &str,
+    ) -> Result<Self, TrainingError> {
+        let settings = SessionSettings { threads: recipe.threads, ..SessionSettings::default() };
+        let operators =
+            operators(recipe.precision.resolve()?).map_err(TrainingError::compute("registered its kernels"))?;
+        let session = runtime.session_with(ModelSource::File(&artifact.file(model)), &settings, operators)?;
+        let inputs = BatchInputs::new(&artifact.manifest)?;
+        let sites = artifact.manifest.dropout.iter();
+        let masks = sites.map(|site| Mask { site: site.clone(), tensor: None }).collect();
+        let bind = || Ok((session.create_binding()?, arena(&session)?));
+        let (binding, arena) = bind().map_err(TrainingError::compute("bound the training graph"))?;
+        let (seed, dropout) = (recipe.seed, recipe.dropout);
+        Ok(Self { binding, masks, arena, session, inputs, seed, dropout })
     }
 
-    fn run(&mut self, batch: &Batch<'_>, step: u64, learning_rate: f64) -> ort::Result<StepResult> {
+    /// Runs the graph on a batch; `draw` numbers the dropout masks over the run.
+    pub(crate) fn run(&mut self, batch: &Batch<'_>, draw: u64) -> ort::Result<()> {
         self.inputs.bind(&mut self.binding, &self.arena, batch)?;
         for (index, mask) in self.masks.iter_mut().enumerate() {
             let rate = if self.dropout { mask.site.rate } else { 0.0 };
-            mask.refill(&mut self.binding, &self.arena, batch, rate, mask_key(self.seed, step, index))?;
+            mask.refill(&mut self.binding, &self.arena, batch, rate, mask_key(self.seed, draw, index))?;
         }
+        self.session.run_binding(&self.binding)?;
+        Ok(())
+    }
+}
+
+/// The training graph with parameters and moments bound in place: a run of the session is a step of the optimizer.
+pub(crate) struct WholeStep {
+    feed: Feed,
+    scalars: Vec<Tensor<f32>>,
+    loss: Tensor<f32>,
+    gradient_norm: Tensor<f32>,
+    adamw: AdamW,
+}
+
+impl WholeStep {
+    fn new(
+        runtime: &Runtime,
+        artifact: &Artifact,
+        recipe: &Recipe,
+        weights: &mut Weights,
+    ) -> Result<Self, TrainingError> {
+        check_scalars(&artifact.manifest)?;
+        let feed = Feed::new(runtime, artifact, recipe, Manifest::TRAINING_MODEL)?;
+        Self::bind(feed, artifact, recipe, weights).map_err(TrainingError::compute("bound the training graph"))
+    }
+
+    fn bind(mut feed: Feed, artifact: &Artifact, recipe: &Recipe, weights: &mut Weights) -> ort::Result<Self> {
+        weights.bind_in_place(&artifact.manifest, &mut feed.binding)?;
+        let scalars = artifact.manifest.scalars.iter().map(|name| {
+            let scalar = scalar()?;
+            feed.binding.bind_input(name, &scalar)?;
+            Ok(scalar)
+        });
+        let scalars = scalars.collect::<ort::Result<_>>()?;
+        let (mut loss, mut gradient_norm) = (scalar()?, scalar()?);
+        feed.binding.bind_output("loss", &mut loss)?;
+        feed.binding.bind_output("gradient_norm", &mut gradient_norm)?;
+        Ok(Self { feed, scalars, loss, gradient_norm, adamw: recipe.adamw() })
+    }
+
+    fn run(&mut self, batch: &Batch<'_>, step: u64, learning_rate: f64) -> ort::Result<StepResult> {
         let values = self.adamw.scalars(step, learning_rate).values();
         for (scalar, value) in self.scalars.iter_mut().zip(values) {
             scalar.extract_tensor_mut().1[0] = value;
         }
-        self.session.run_binding(&self.binding)?;
+        self.feed.run(batch, step)?;
         Ok(StepResult {
             loss: self.loss.extract_tensor().1[0],
             gradient_norm: self.gradient_norm.extract_tensor().1[0],
@@ -160,7 +201,7 @@ fn check_scalars(manifest: &Manifest) -> Result<(), TrainingError> {
     }
 }
 
-fn scalar() -> ort::Result<Tensor<f32>> {
+pub(crate) fn scalar() -> ort::Result<Tensor<f32>> {
     Tensor::new(&Allocator::default(), Vec::<usize>::new())
 }
 

@@ -15,7 +15,7 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
     pub epochs: u32,
-    /// Peak learning rate, reached at the end of the warm-up; it then falls linearly to 0.
+    /// Peak learning rate, reached at the end of the warm-up.
     #[serde(deserialize_with = "bounds::above_zero")]
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
@@ -24,6 +24,11 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
     pub batch_size: u32,
+    /// Batches whose gradients make up one optimizer step: the effective batch is so many times larger and takes the
+    /// memory of one.
+    #[serde(deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub accumulation: u32,
     /// Longest sequence in sub-tokens; longer texts are cut into overlapping windows.
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
@@ -34,6 +39,16 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::fraction")]
     #[schemars(range(min = 0, max = 1))]
     pub warmup_fraction: f64,
+    /// How the learning rate falls after the warm-up: in a line or by a cosine to 0, or not at all.
+    pub schedule: TrainSchedule,
+    /// Factor of the learning rate from each layer to the next lower one; 1 for the same rate everywhere.
+    #[serde(deserialize_with = "bounds::share")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
+    pub layer_decay: f64,
+    /// Whether the embeddings stay as they are.
+    pub freeze_embeddings: bool,
+    /// Number of layers, from the input side, that stay as they are, and the embeddings with them.
+    pub freeze_layers: u32,
     /// Decoupled weight decay (`AdamW`) of matrices and embeddings.
     #[serde(deserialize_with = "bounds::zero_or_more")]
     #[schemars(range(min = 0))]
@@ -67,6 +82,19 @@ pub enum TrainPrecision {
     Bf16,
 }
 
+/// How the learning rate falls after the warm-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrainSchedule {
+    /// In a line to 0.
+    #[default]
+    Linear,
+    /// By half a cosine to 0.
+    Cosine,
+    /// Not at all.
+    Constant,
+}
+
 impl Default for TrainOptions {
     fn default() -> Self {
         Self {
@@ -74,9 +102,14 @@ impl Default for TrainOptions {
             epochs: 4,
             learning_rate: 3e-4,
             batch_size: 16,
+            accumulation: 1,
             max_length: 192,
             overlap: 32,
             warmup_fraction: 0.1,
+            schedule: TrainSchedule::Linear,
+            layer_decay: 1.0,
+            freeze_embeddings: false,
+            freeze_layers: 0,
             weight_decay: 0.01,
             max_gradient_norm: 1.0,
             precision: TrainPrecision::Auto,

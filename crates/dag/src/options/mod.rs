@@ -13,6 +13,6 @@ pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
 pub use generate::{GenerateOptions, Task};
 pub use import::{ImportFormat, ImportOptions};
-pub use learn::{PredictOptions, TrainOptions, TrainPrecision};
+pub use learn::{PredictOptions, TrainOptions, TrainPrecision, TrainSchedule};
 pub use measure::{EvaluateOptions, ReportOptions};
 pub use run::CommandOptions;

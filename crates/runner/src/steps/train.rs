@@ -3,12 +3,12 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use clinsynth_artifacts::{BuildSettings, build, export};
+use clinsynth_artifacts::{BuildSettings, Rates, build, export};
 use clinsynth_contract::{Encoding, Example, HistoryPoint, Split, TagSet};
-use clinsynth_dag::{TrainOptions, TrainPrecision};
+use clinsynth_dag::{TrainOptions, TrainPrecision, TrainSchedule};
 use clinsynth_encoding::{Encoded, Encoder, EncodingSettings};
 use clinsynth_runtime::Runtime;
-use clinsynth_training::{Outcome, Phase, Precision, Progress, Recipe, TrainingError, train as fit};
+use clinsynth_training::{Outcome, Phase, Precision, Progress, Recipe, Schedule, TrainingError, train as fit};
 use serde_json::json;
 
 use crate::RunnerError;
@@ -91,7 +91,12 @@ fn built(
     if artifact.exists() {
         fs::remove_dir_all(artifact).map_err(|source| RunnerError::Write { path: artifact.to_owned(), source })?;
     }
-    let settings = BuildSettings { dropout: options.dropout, seed: options.seed, ..BuildSettings::default() };
+    let rates = Rates {
+        layer_decay: options.layer_decay as f32,
+        frozen_embeddings: options.freeze_embeddings,
+        frozen_layers: options.freeze_layers as usize,
+    };
+    let settings = BuildSettings { dropout: options.dropout, seed: options.seed, rates };
     Ok(build(encoder, tags, &settings, artifact)?)
 }
 
@@ -109,7 +114,13 @@ fn fitted(
         warmup_fraction: options.warmup_fraction,
         weight_decay: options.weight_decay,
         max_gradient_norm: options.max_gradient_norm,
+        schedule: match options.schedule {
+            TrainSchedule::Linear => Schedule::Linear,
+            TrainSchedule::Cosine => Schedule::Cosine,
+            TrainSchedule::Constant => Schedule::Constant,
+        },
         batch_sequences: options.batch_size as usize,
+        accumulation: options.accumulation,
         precision: match options.precision {
             TrainPrecision::Auto => Precision::Auto,
             TrainPrecision::Fp32 => Precision::Fp32,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod learning;
+mod options;
 mod refusals;
 mod resume;
 mod tiny;

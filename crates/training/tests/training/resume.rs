@@ -16,7 +16,11 @@ fn recipe_with_checkpoints() -> Recipe {
 }
 
 fn uninterrupted(place: &Workplace) -> (Vec<(String, Vec<u8>)>, Outcome) {
-    let outcome = run_through(&recipe(), &place.path("whole")).unwrap();
+    uninterrupted_by(&recipe(), place)
+}
+
+fn uninterrupted_by(recipe: &Recipe, place: &Workplace) -> (Vec<(String, Vec<u8>)>, Outcome) {
+    let outcome = run_through(recipe, &place.path("whole")).unwrap();
     (weights(&place.path("whole")), outcome)
 }
 
@@ -27,12 +31,21 @@ fn check(found: &Outcome, run_dir: &Path, expected: &(Vec<(String, Vec<u8>)>, Ou
 }
 
 /// Breaks whenever `stop` says so, as often as it does, and returns how often that was.
-fn run_with_breaks(run_dir: &Path, mut stop: impl FnMut(&Progress) -> bool) -> (Outcome, usize) {
+fn run_with_breaks(run_dir: &Path, stop: impl FnMut(&Progress) -> bool) -> (Outcome, usize) {
+    run_with_breaks_by(&recipe_with_checkpoints(), run_dir, stop)
+}
+
+fn run_with_breaks_by(recipe: &Recipe, run_dir: &Path, mut stop: impl FnMut(&Progress) -> bool) -> (Outcome, usize) {
     let mut breaks = 0;
     loop {
-        let done = run(&recipe_with_checkpoints(), run_dir, |progress| {
-            if stop(progress) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let done =
+            run(
+                recipe,
+                run_dir,
+                |progress| {
+                    if stop(progress) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                },
+            );
         match done {
             Ok(outcome) => return (outcome, breaks),
             Err(TrainingError::Interrupted { checkpoint, .. }) => {
@@ -76,6 +89,20 @@ fn breaks_at_every_step_and_in_evaluations_change_nothing() {
         }
     });
     assert!(breaks as u64 > expected.1.steps, "{breaks}");
+    check(&outcome, &place.path("run"), &expected);
+}
+
+/// Accumulation draws several masks a step and keeps its sums outside the graph.
+#[test]
+fn breaks_at_every_step_change_nothing_with_accumulation() {
+    let place = Workplace::new();
+    let recipe = Recipe { accumulation: 3, checkpoint_every_steps: 2, ..recipe() };
+    let expected = uninterrupted_by(&recipe, &place);
+    let mut last = 0;
+    let (outcome, breaks) = run_with_breaks_by(&recipe, &place.path("run"), |progress| {
+        std::mem::replace(&mut last, progress.step) != progress.step
+    });
+    assert!(breaks as u64 >= expected.1.steps - 1, "{breaks}");
     check(&outcome, &place.path("run"), &expected);
 }
 

@@ -58,9 +58,13 @@ pub(crate) fn artifact() -> &'static Path {
 }
 
 pub(crate) fn build_artifact(encoder: &Path, artifact: &Path, dropout: bool) {
+    build_with(encoder, artifact, &BuildSettings { dropout, seed: 3, ..BuildSettings::default() });
+}
+
+pub(crate) fn build_with(encoder: &Path, artifact: &Path, settings: &BuildSettings) {
     write_encoder(encoder);
     let tags = TagSet::new(["X", "Y"]).unwrap();
-    build(encoder, &tags, &BuildSettings { dropout, seed: 3, ..BuildSettings::default() }, artifact).unwrap();
+    build(encoder, &tags, settings, artifact).unwrap();
 }
 
 fn write_encoder(folder: &Path) {
