@@ -125,11 +125,13 @@ fn of_prompting(error: &PromptingError) -> Exit {
         PromptingError::Unreachable { .. }
         | PromptingError::EndpointRefuses { .. }
         | PromptingError::NothingAnswered { .. }
+        | PromptingError::EndpointDown { .. }
         | PromptingError::Endpoint { .. }
         | PromptingError::Runtime(_) => Exit::Environment,
         PromptingError::Interrupted { .. } => Exit::Interrupted,
-        PromptingError::JournalInUse { .. }
-        | PromptingError::Egress { .. }
+        PromptingError::Egress { .. }
+        | PromptingError::BudgetSpent { .. }
+        | PromptingError::BatchRefused { .. }
         | PromptingError::WrongDestination { .. } => Exit::Failed,
         _ => Exit::Usage,
     }

@@ -28,8 +28,13 @@
 //!
 //! This crate knows nothing about curation, training or files of tables.
 
+mod address;
 mod align;
+mod asker;
 mod backoff;
+mod batch;
+mod batch_api;
+mod cache;
 mod chat;
 mod clearance;
 mod coerce;
@@ -41,18 +46,20 @@ mod error;
 mod extract;
 mod failure;
 mod fold;
-mod journal;
 mod labels;
 mod ladder;
 mod live;
 #[cfg(test)]
 mod live_tests;
 mod locate;
+mod pace;
 mod parse;
+mod price;
 mod reason;
 mod replay;
 mod seeds;
 mod status;
+mod tally;
 mod task;
 mod template;
 #[cfg(test)]
@@ -60,11 +67,12 @@ mod test_server;
 mod transport;
 
 pub use clearance::{ClearedPrompts, clear};
-pub use complete::{Answers, Backend, Connections, Progress, complete};
-pub use endpoint::{ApiKey, Endpoint, JsonMode, Origin};
+pub use complete::{Answers, Backend, Connections, Progress, Spending, complete, estimate};
+pub use endpoint::{ApiKey, Batching, Endpoint, JsonMode, Origin};
 pub use enumerate::{GenerateSettings, Parameters, enumerate};
 pub use error::PromptingError;
 pub use parse::{ParseSettings, Parsed, Warning, parse};
+pub use price::{Budget, Estimate, Price, Prices, money};
 pub use reason::Reason;
 pub use replay::{Recording, Recordings};
 pub use seeds::{PromptSeed, read_seeds, seed_rows};
