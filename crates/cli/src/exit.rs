@@ -79,6 +79,9 @@ pub(crate) fn classify(error: &anyhow::Error) -> Exit {
     {
         return Exit::Usage;
     }
+    if let Some(error) = error.downcast_ref::<PromptingError>() {
+        return of_prompting(error);
+    }
     if let Some(error) = error.downcast_ref::<ProvisionError>() {
         return of_provision(error);
     }

@@ -66,6 +66,9 @@ mod template;
 mod test_server;
 mod transport;
 
+pub use cache::keeping::{
+    Account, CacheListing, CachedCompletions, Collected, Exported, collect_garbage, export, list,
+};
 pub use clearance::{ClearedPrompts, clear};
 pub use complete::{Answers, Backend, Connections, Progress, Spending, complete, estimate};
 pub use endpoint::{ApiKey, Batching, Endpoint, JsonMode, Origin};

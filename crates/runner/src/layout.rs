@@ -64,6 +64,11 @@ impl Layout {
         self.root.join("requests.sqlite")
     }
 
+    /// The prompts that a dry run rendered for a step.
+    pub fn dry_run(&self, pipeline: &str, step: &str) -> PathBuf {
+        self.root.join("dry-run").join(file_safe(pipeline)).join(format!("{}.jsonl", file_safe(step)))
+    }
+
     /// Digests of outside files by path, size and modification time.
     pub fn file_digests(&self) -> PathBuf {
         self.root.join("file-digests.json")

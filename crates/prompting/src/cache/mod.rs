@@ -7,6 +7,7 @@ pub(crate) mod answers;
 pub(crate) mod attempts;
 pub(crate) mod batches;
 pub(crate) mod endpoints;
+pub(crate) mod keeping;
 mod owner;
 mod schema;
 
