@@ -34,6 +34,8 @@ mod asker;
 mod backoff;
 mod batch;
 mod batch_api;
+#[cfg(test)]
+mod batch_tests;
 mod cache;
 mod chat;
 mod clearance;
@@ -58,12 +60,16 @@ mod price;
 mod reason;
 mod replay;
 mod seeds;
+#[cfg(test)]
+mod sending_tests;
 mod status;
 mod tally;
 mod task;
 mod template;
 #[cfg(test)]
 mod test_server;
+#[cfg(test)]
+mod tls_tests;
 mod transport;
 
 pub use cache::keeping::{

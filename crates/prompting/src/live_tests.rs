@@ -21,7 +21,7 @@ use crate::{
 /// Set for a child process that runs [`child`]: base URL, request cache.
 const CHILD: [&str; 2] = ["CLINSYNTH_TEST_CHILD_URL", "CLINSYNTH_TEST_CHILD_CACHE"];
 
-fn settings() -> GenerateSettings {
+pub(crate) fn settings() -> GenerateSettings {
     GenerateSettings {
         labelling: Labelling { labels: vec![Label::new("Disease", "an illness")], ..Labelling::default() },
         parameters: Parameters { model: "tiny".into(), max_tokens: Some(64), ..Parameters::default() },
@@ -31,20 +31,20 @@ fn settings() -> GenerateSettings {
 }
 
 /// `count` prompts whose only message is the topic `t0`, `t1`, …
-fn prompts(count: usize) -> Vec<Prompt> {
+pub(crate) fn prompts(count: usize) -> Vec<Prompt> {
     let template = Template::parse("t.md.j2", "--- user\n{{ topic }}").unwrap();
     let seed = |index| PromptSeed { topic: Some(format!("t{index}")), count: 1, ..PromptSeed::default() };
     enumerate(&template, &(0..count).map(seed).collect::<Vec<_>>(), &settings()).unwrap()
 }
 
-fn endpoint(base_url: String) -> Endpoint {
+pub(crate) fn endpoint(base_url: String) -> Endpoint {
     let mut endpoint = Endpoint::new("test", base_url);
     endpoint.first_backoff = Duration::from_millis(4);
     endpoint.retries = 3;
     endpoint
 }
 
-fn run_with(
+pub(crate) fn run_with(
     prompts: &ClearedPrompts,
     endpoint: &Endpoint,
     cache: &Path,
@@ -55,25 +55,25 @@ fn run_with(
     complete(prompts, &Backend::Live(endpoint.clone()), &settings(), &mut connections)
 }
 
-fn run(count: usize, endpoint: &Endpoint, cache: &Path) -> Result<Answers, PromptingError> {
+pub(crate) fn run(count: usize, endpoint: &Endpoint, cache: &Path) -> Result<Answers, PromptingError> {
     let cleared = clear(prompts(count), &Backend::Live(endpoint.clone())).unwrap();
     run_with(&cleared, endpoint, cache, &AtomicBool::new(false), &mut |_| {})
 }
 
 /// Runs with a cache of its own.
-fn run_once(count: usize, endpoint: &Endpoint) -> Result<Answers, PromptingError> {
+pub(crate) fn run_once(count: usize, endpoint: &Endpoint) -> Result<Answers, PromptingError> {
     let folder = tempfile::tempdir().unwrap();
     run(count, endpoint, &folder.path().join("requests.sqlite"))
 }
 
 /// Completion texts, or reason codes of prompts without one.
-fn texts(answers: &Answers) -> Vec<&str> {
+pub(crate) fn texts(answers: &Answers) -> Vec<&str> {
     let completed = answers.completions.iter().map(|completion| completion.text.as_str());
     completed.chain(answers.quarantined.iter().map(|row| row.reason.as_str())).collect()
 }
 
 /// The topic that a request asks for.
-fn topic(body: &Value) -> String {
+pub(crate) fn topic(body: &Value) -> String {
     body.pointer("/messages/0/content").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -459,7 +459,7 @@ fn child() {
     run(40, &endpoint(url), Path::new(&cache)).unwrap();
 }
 
-fn child_command(url: &str, cache: &Path) -> Command {
+pub(crate) fn child_command(url: &str, cache: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "live_tests::child", "--test-threads", "1"]);
     command.env(CHILD[0], url).env(CHILD[1], cache).stdout(std::process::Stdio::null());

@@ -33,6 +33,7 @@ pub(crate) struct Pace {
     permits: Arc<Semaphore>,
     state: Mutex<State>,
     most: usize,
+    retries: usize,
     requests: Option<Mutex<Bucket>>,
     tokens: Option<Mutex<Bucket>>,
 }
@@ -77,6 +78,7 @@ impl Pace {
                 last_answer: None,
             }),
             most,
+            retries: endpoint.retries as usize,
             requests: bucket(endpoint.requests_per_minute),
             tokens: bucket(endpoint.tokens_per_minute),
         }
@@ -111,9 +113,10 @@ impl Pace {
         }
     }
 
-    /// Failures in a row from which the endpoint counts as down.
+    /// Failures in a row from which the endpoint counts as down: more than one request alone can have, fewer than would
+    /// use up the attempts of those under way.
     fn threshold(&self) -> usize {
-        self.most.max(8) * 2
+        (self.most * 2).max(self.retries + 3)
     }
 
     /// Whether a fault is the trouble of an endpoint that did answer, and no longer one request's: then it is not counted
