@@ -50,6 +50,7 @@ async def main():
                 "seconds": time.perf_counter() - began,
                 "completed": completed,
                 "attempts": attempts,
+                "cpu_seconds": time.process_time(),
                 "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             }
         )

@@ -48,9 +48,9 @@ fn main() {
         arguments.requests, arguments.concurrency
     );
     println!(
-        "| client | seconds | ideal with faults | share of it | share of the faultless | peak memory | lost | duplicates | served (client's count) |"
+        "| client | seconds | ideal with faults | share of it | share of the faultless | processor seconds | peak memory | lost | duplicates | served (client's count) |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     let own = std::env::current_exe().unwrap();
     let ours = |url: &str| {
         let mut command = Command::new(&own);
@@ -107,9 +107,10 @@ fn measure(name: &str, arguments: &Arguments, floor: f64, client: &dyn Fn(&str) 
     let ideal = counters.busy.as_secs_f64() / arguments.concurrency as f64;
     let completed = said["completed"].as_u64().unwrap();
     println!(
-        "| {name} | {seconds:.2} | {ideal:.2} | {:.1} % | {:.1} % | {:.0} MB | {} | {} | {} ({}): {} answered, {} 429, {} 500, {} broken, {} cut off |",
+        "| {name} | {seconds:.2} | {ideal:.2} | {:.1} % | {:.1} % | {:.1} | {:.0} MB | {} | {} | {} ({}): {} answered, {} 429, {} 500, {} broken, {} cut off |",
         100.0 * ideal / seconds,
         100.0 * floor / seconds,
+        said["cpu_seconds"].as_f64().unwrap(),
         said["peak_megabytes"].as_f64().unwrap(),
         arguments.requests as u64 - completed,
         counters.answered.values().filter(|count| **count > 1).count(),
@@ -280,8 +281,16 @@ fn our_client(url: &str, arguments: &Arguments) -> Value {
         "seconds": began.elapsed().as_secs_f64(),
         "completed": answers.completions.len(),
         "attempts": answers.egress.len(),
+        "cpu_seconds": cpu_seconds(),
         "peak_megabytes": peak_megabytes(),
     })
+}
+
+/// Processor time of this process so far, in ticks of a hundredth of a second (Linux).
+fn cpu_seconds() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = status.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// Most memory that this process ever had resident (Linux).

@@ -118,9 +118,14 @@ async fn drive(
     }
 }
 
-/// Requests under way at once: more than can be in flight, since some are being written down and others committed. The
-/// first are sent one by one until one shows which way of asking for JSON the endpoint understands.
+/// Requests under way at once: more than can be in flight, since some are being written down, others committed, and others
+/// wait to be tried again. The first are sent one by one until one shows which way of asking for JSON the endpoint
+/// understands.
 fn window(asker: &Asker, tally: &Tally) -> usize {
     let begun = tally.progress.done - tally.progress.recovered;
-    if begun < SCOUTS && !asker.knows_rung() { 1 } else { asker.endpoint.concurrency.max(1) * 3 / 2 + 1 }
+    if begun < SCOUTS && !asker.knows_rung() {
+        return 1;
+    }
+    let concurrency = asker.endpoint.concurrency.max(1);
+    2 * concurrency + asker.line.resting().min(2 * concurrency)
 }

@@ -47,6 +47,9 @@ struct State {
     /// The last replies, the newest in the lowest bit; 1 is a refusal.
     replies: u64,
     seen: u32,
+    /// The last attempts of any epoch, the newest in the lowest bit; 1 is a fault of any kind.
+    attempts: u64,
+    attempted: u32,
     /// Answers since the limit last grew.
     good: usize,
     failures: usize,
@@ -73,6 +76,8 @@ impl Pace {
                 epoch: 0,
                 replies: 0,
                 seen: 0,
+                attempts: 0,
+                attempted: 0,
                 good: 0,
                 failures: 0,
                 last_answer: None,
@@ -127,6 +132,12 @@ impl Pace {
         state.last_answer.is_some() && (state.failures >= self.threshold() || overloaded)
     }
 
+    /// Whether nearly all attempts are answered: then a fault is a request's own bad luck, and can soon be tried again.
+    pub(crate) fn is_healthy(&self) -> bool {
+        let state = self.state();
+        state.attempted >= LOOKBACK / 4 && state.attempts.count_ones() * 6 <= state.attempted
+    }
+
     /// For how long an endpoint that did answer has answered nothing, and how many attempts failed since, when it counts
     /// as down.
     pub(crate) fn down(&self) -> Option<(Duration, usize)> {
@@ -137,6 +148,8 @@ impl Pace {
 
     fn heed(&self, signal: Signal, epoch: u64) {
         let mut state = self.state();
+        state.attempts = state.attempts << 1 | u64::from(signal != Signal::Answered);
+        state.attempted = (state.attempted + 1).min(LOOKBACK);
         if signal == Signal::Answered {
             let was_down = state.failures >= self.threshold();
             state.failures = 0;
@@ -280,6 +293,9 @@ mod tests {
             round[17] = Signal::Refused;
             assert!(limits(&pace, &round).iter().all(|limit| *limit == 64));
         }
+        assert!(pace.is_healthy());
+        limits(&pace, &[Signal::Failed; 11]);
+        assert!(!pace.is_healthy());
         assert!(!pace.is_troubled(true));
     }
 

@@ -25,6 +25,9 @@ const STOP_CHECK: Duration = Duration::from_millis(50);
 /// Further attempts to connect while the endpoint has never answered.
 const RETRIES_BEFORE_FIRST_ANSWER: u32 = 2;
 
+/// By how much shorter the waits are while nearly all attempts are answered.
+const HEALTHY: u32 = 10;
+
 /// How often a claim of another process, or a budget that is all reserved, is looked at again.
 const CLAIM_CHECK: Duration = Duration::from_millis(100);
 
@@ -64,6 +67,8 @@ pub(crate) struct Line {
     pace: Arc<Pace>,
     paused_until: Mutex<Instant>,
     answered: AtomicBool,
+    /// Requests that wait before they are tried again.
+    resting: AtomicUsize,
     /// Departures whose cost is not known yet.
     reserved: AtomicUsize,
     stop: Arc<AtomicBool>,
@@ -79,6 +84,7 @@ impl Line {
             pace: Arc::new(Pace::new(endpoint)),
             paused_until: Mutex::new(Instant::now()),
             answered: AtomicBool::new(false),
+            resting: AtomicUsize::new(0),
             reserved: AtomicUsize::new(0),
             stop,
         })
@@ -98,6 +104,11 @@ impl Line {
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Requests that wait before they are tried again, unless the endpoint is down: others may take their place.
+    pub(crate) fn resting(&self) -> usize {
+        if self.pace.down().is_some() { 0 } else { self.resting.load(Ordering::Relaxed) }
     }
 
     /// Notes that the cost of a departure is known.
@@ -189,11 +200,15 @@ impl Transport {
             }
             self.line.check_patience(&last, asked)?;
             // The server's wait is a least one; ours spreads the requests over what follows.
-            let own = backoff(self.line.endpoint.first_backoff, attempts, self.name());
+            let first = self.line.endpoint.first_backoff / if self.line.pace.is_healthy() { HEALTHY } else { 1 };
+            let own = backoff(first, attempts, self.name());
             if refused && troubled {
                 self.line.pause(asked);
             }
-            self.wait_until(Instant::now() + asked.max(own)).await?;
+            self.line.resting.fetch_add(1, Ordering::Relaxed);
+            let rested = self.wait_until(Instant::now() + asked.max(own)).await;
+            self.line.resting.fetch_sub(1, Ordering::Relaxed);
+            rested?;
         }
     }
 

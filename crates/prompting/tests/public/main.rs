@@ -1,6 +1,7 @@
 //! The crate as its callers use it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod litellm;
 mod llama;
 mod recordings;
 
