@@ -18,7 +18,7 @@ setup:
 test *ARGS:
     @"{{ just_executable() }}" with-models cargo test --workspace "$@"
 
-# Run the slow tests too: real downloads, Python readers, a llama.cpp server, headless Chromium (tests/reference/README.md)
+# Run the slow tests too: real downloads, Python readers, a llama.cpp server, a LiteLLM proxy, headless Chromium (tests/reference/README.md)
 test-all: reference
     #!/usr/bin/env bash
     set -euo pipefail
@@ -27,12 +27,20 @@ test-all: reference
     trap 'kill "$llama_PID"' EXIT
     read -r -u "${llama[0]}" url
     export "$url"
+    # Bash has one coprocess at a time; the proxy's packages do not fit with the readers', so it has an environment of its own.
+    exec {litellm}< <(exec target/reference-litellm/bin/python tests/reference/litellm_proxy.py)
+    trap 'kill "$llama_PID" "$litellm_PID"' EXIT
+    litellm_PID=$!
+    read -r -u "$litellm" url
+    export "$url"
     "{{ just_executable() }}" test -- --include-ignored
 
 # Make the Python environment that test-all compares with
 reference:
     test -x target/reference/bin/python || python3 -m venv target/reference
     target/reference/bin/python -m pip install --quiet -r tests/reference/requirements.txt -r tests/reference/requirements-llama.txt
+    test -x target/reference-litellm/bin/python || python3 -m venv target/reference-litellm
+    target/reference-litellm/bin/python -m pip install --quiet -r tests/reference/requirements-litellm.txt
 
 # Check format and lints
 lint:

@@ -9,4 +9,5 @@ mod environment;
 mod interruption;
 mod layers;
 mod pipeline_file;
+mod requests;
 mod workplace;

@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Step(Step),
     /// Print schema, counts and sample rows of a dataset
     Show(Show),
+    /// List, clean and export the completions that endpoints were asked for
+    Cache(Cache),
     /// Check library, encoder and Python, and say what is missing
     Doctor,
     /// Bring the ONNX Runtime library and the default encoder into the user cache, and print where they are
@@ -71,6 +73,43 @@ pub(crate) struct Run {
     /// Print events as JSON lines instead of the terminal view
     #[arg(long)]
     pub(crate) json: bool,
+    /// Render the prompts into files, say what asking for them would take, and call nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Cache {
+    /// What to do with it
+    #[command(subcommand)]
+    pub(crate) action: CacheAction,
+    /// The folder that holds results, and with them the request cache
+    #[arg(long, value_name = "DIR", env = "CLINSYNTH_STORE", default_value = ".clinsynth", global = true)]
+    pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheAction {
+    /// Print the completions by host, model and task, and what each endpoint was charged
+    Ls {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what ended processes left behind, and old completions if asked to; what was charged stays
+    Gc {
+        /// Remove completions that are older than this
+        #[arg(long, value_name = "DAYS")]
+        days: Option<u64>,
+    },
+    /// Write completions as a recording that `provider: replay` plays
+    Export {
+        /// The file; standard output when none is given
+        file: Option<PathBuf>,
+        /// Only completions of this model, as it was asked for
+        #[arg(long)]
+        model: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

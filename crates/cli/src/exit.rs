@@ -79,6 +79,9 @@ pub(crate) fn classify(error: &anyhow::Error) -> Exit {
     {
         return Exit::Usage;
     }
+    if let Some(error) = error.downcast_ref::<PromptingError>() {
+        return of_prompting(error);
+    }
     if let Some(error) = error.downcast_ref::<ProvisionError>() {
         return of_provision(error);
     }
@@ -125,11 +128,13 @@ fn of_prompting(error: &PromptingError) -> Exit {
         PromptingError::Unreachable { .. }
         | PromptingError::EndpointRefuses { .. }
         | PromptingError::NothingAnswered { .. }
+        | PromptingError::EndpointDown { .. }
         | PromptingError::Endpoint { .. }
         | PromptingError::Runtime(_) => Exit::Environment,
         PromptingError::Interrupted { .. } => Exit::Interrupted,
-        PromptingError::JournalInUse { .. }
-        | PromptingError::Egress { .. }
+        PromptingError::Egress { .. }
+        | PromptingError::BudgetSpent { .. }
+        | PromptingError::BatchRefused { .. }
         | PromptingError::WrongDestination { .. } => Exit::Failed,
         _ => Exit::Usage,
     }

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Plan(options) => commands::plan(options),
         Command::Step(options) => commands::step(options),
         Command::Show(options) => commands::show(options),
+        Command::Cache(options) => commands::cache(options),
         Command::Doctor => commands::doctor(),
         Command::Setup => commands::setup(),
         Command::Completions { shell } => Ok(commands::completions(*shell)),

@@ -38,7 +38,7 @@ mod step;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Problems};
-pub use endpoint::{Endpoint, JsonMode};
+pub use endpoint::{Budget, Endpoint, JsonMode, Mode, Price, Prices};
 pub use error::PipelineError;
 pub use kind::StepKind;
 pub use labels::{Label, Labels};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::build::build;
 use crate::node::Node;
-use crate::{Endpoint, Labels, PipelineError, Problems, Resources, Retry, StepKind, overrides};
+use crate::{Endpoint, JsonMode, Labels, PipelineError, Problems, Resources, Retry, StepKind, overrides};
 
 /// A pipeline file with its overrides, checked and in an order in which it can run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -185,7 +185,7 @@ impl PlannedStep {
     /// command's [`Self::env`].
     ///
     /// Left out, because the output is the same: paths (their content counts), step names, resources, retries, timeouts,
-    /// slots, an endpoint's key, concurrency and timeout, and the way of computing (batch tokens, checkpoint steps).
+    /// slots, an endpoint's key, limits, timeouts, prices and budget, and the way of computing (batch tokens, checkpoint steps).
     pub fn key_components(&self) -> BTreeMap<String, Value> {
         let uses = self.kind.uses();
         let mut components = BTreeMap::from([
@@ -219,10 +219,19 @@ impl PlannedStep {
 fn provider_components(endpoint: Option<&Endpoint>) -> BTreeMap<String, Value> {
     match endpoint {
         None => BTreeMap::from([("provider".to_owned(), Value::from("replay"))]),
-        Some(endpoint) => BTreeMap::from([
-            ("provider.base-url".to_owned(), Value::from(endpoint.base_url.as_str())),
-            ("provider.model".to_owned(), Value::from(endpoint.model.as_str())),
-        ]),
+        Some(endpoint) => {
+            let mut components = BTreeMap::from([
+                ("provider.base-url".to_owned(), Value::from(endpoint.base_url.as_str())),
+                ("provider.model".to_owned(), Value::from(endpoint.model.as_str())),
+            ]);
+            if let Some(version) = &endpoint.api_version {
+                components.insert("provider.api-version".to_owned(), Value::from(version.as_str()));
+            }
+            if endpoint.json == JsonMode::PromptOnly {
+                components.insert("provider.json".to_owned(), json!(endpoint.json));
+            }
+            components
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use clinsynth_contract::Hasher;
 
 /// Longest wait between two attempts that is our own choice.
-const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Longest wait that a server may ask for; beyond it the request is given up.
 pub(crate) const LONGEST_ASKED: Duration = Duration::from_mins(10);

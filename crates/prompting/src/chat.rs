@@ -62,6 +62,10 @@ impl ChatReply {
         if finish_reason == Some("content_filter") {
             return Err((Reason::ContentFiltered, "the endpoint withheld the completion".to_owned()));
         }
+        // A refusal in the field that is meant for it; one among the content is for the reader of examples to find.
+        if let (true, Some(words)) = (text.is_empty(), choice.pointer("/message/refusal").and_then(Value::as_str)) {
+            return Err((Reason::ContentFiltered, format!("the model refused: {words}")));
+        }
         let tokens = |name: &str| value.pointer(name).and_then(Value::as_u64).and_then(|count| count.try_into().ok());
         Ok(Self {
             model: value.get("model").and_then(Value::as_str).map(str::to_owned),

@@ -6,7 +6,7 @@ use clinsynth_contract::{Completion, EgressRecord, Prompt, Quarantined};
 use crate::clearance::Destination;
 use crate::enumerate::prompt_digest;
 use crate::live::ask_all;
-use crate::{ClearedPrompts, Endpoint, GenerateSettings, PromptingError, Recordings};
+use crate::{ClearedPrompts, Endpoint, Estimate, GenerateSettings, PromptingError, Recordings};
 
 /// Who answers prompts.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Progress {
     pub done: usize,
     /// Requests in all.
     pub total: usize,
-    /// Requests among `done` that were answered by the journal of an earlier run.
+    /// Requests among `done` that the request cache answered.
     pub recovered: usize,
     /// Requests among `done` that were set aside.
     pub set_aside: usize,
@@ -32,12 +32,29 @@ pub struct Progress {
     pub prompt_tokens: u64,
     /// Completion tokens so far, as the endpoint counts them.
     pub completion_tokens: u64,
+    /// What the requests of this run cost so far, in millionths of the currency; 0 without prices.
+    pub micros: u64,
+    /// Requests that a provider's batch API is working on.
+    pub batched: usize,
+}
+
+/// What answers cost, over all runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Spending {
+    /// Times that a prompt left, repetitions included.
+    pub attempts: usize,
+    /// Tokens that these attempts are charged with: the endpoint's counts, or the reservation where a reply was lost.
+    pub tokens: u64,
+    /// The same in millionths of the currency; 0 without prices.
+    pub micros: u64,
+    /// Currency and day of the prices, if the endpoint has any.
+    pub prices: Option<(String, String)>,
 }
 
 /// What a run of [`complete`] is connected to.
 pub struct Connections<'a> {
-    /// File that makes completions durable; made by the first run, read by the next. Recordings need none.
-    pub journal: &'a Path,
+    /// The request cache, a database that makes completions durable; runs and processes share it. Recordings need none.
+    pub cache: &'a Path,
     /// Set by the caller to stop: requests in flight are waited for, no further one is sent.
     pub cancel: &'a AtomicBool,
     /// Called after each request that is over, on the calling thread.
@@ -49,16 +66,18 @@ pub struct Connections<'a> {
 pub struct Answers {
     /// Completions, in the order of the prompts.
     pub completions: Vec<Completion>,
-    /// Every request that left this process and the earlier ones of the same journal, in order.
+    /// Every request that ever left for these prompts, in order, whichever process sent it.
     pub egress: Vec<EgressRecord>,
     /// Prompts without a completion and recordings that could not be read.
     pub quarantined: Vec<Quarantined>,
+    /// What it cost.
+    pub spending: Spending,
 }
 
 /// Has every prompt answered. Blocks; runs its own asynchronous runtime for a live endpoint.
 ///
-/// A live completion is on the disk before it counts: after an interruption, a crash or an error the same call sends only
-/// what is missing. `settings` are those that the prompts were enumerated with.
+/// A live completion is in the request cache before it counts: after an interruption, a crash or an error the same call
+/// sends only what is missing, and so does any other call with the same request. `settings` are those that the prompts were enumerated with.
 ///
 /// Errors: those that concern the whole run; what concerns one prompt is a quarantined row. [`PromptingError::Interrupted`]
 /// after `cancel`.
@@ -76,6 +95,21 @@ pub fn complete(
     }
 }
 
+/// What [`complete`] would take; none for recordings, which take nothing.
+///
+/// Errors: [`PromptingError::Endpoint`] for a budget that cannot be kept, and those of the request cache.
+pub fn estimate(
+    prompts: &ClearedPrompts,
+    backend: &Backend,
+    settings: &GenerateSettings,
+    cache: &Path,
+) -> Result<Option<Estimate>, PromptingError> {
+    match backend {
+        Backend::Replay(_) => Ok(None),
+        Backend::Live(endpoint) => crate::live::estimate(prompts.prompts(), endpoint, settings, cache).map(Some),
+    }
+}
+
 fn check_destination(prompts: &ClearedPrompts, backend: &Backend) -> Result<(), PromptingError> {
     let asked = Destination::of(backend)?;
     if *prompts.destination() == asked {
@@ -87,7 +121,7 @@ fn check_destination(prompts: &ClearedPrompts, backend: &Backend) -> Result<(), 
     })
 }
 
-/// The journal answers by digest, so a digest must be that of what would be sent.
+/// The cache answers by digest, so a digest must be that of what would be sent.
 fn check_digests(prompts: &[Prompt], settings: &GenerateSettings) -> Result<(), PromptingError> {
     for prompt in prompts {
         if prompt_digest(&prompt.messages, &settings.parameters).as_str() != prompt.digest {
@@ -110,5 +144,5 @@ fn replay(
     let (completions, quarantined) = recordings.answer(prompts, settings.labelling.task);
     let set_aside = total - completions.len();
     (connections.observer)(&Progress { done: total, total, set_aside, ..Progress::default() });
-    Ok(Answers { completions, egress: Vec::new(), quarantined })
+    Ok(Answers { completions, quarantined, ..Answers::default() })
 }

@@ -1,11 +1,12 @@
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use clinsynth_contract::{Digest, EgressRecord, Sensitivity};
-use reqwest::{Request, Url};
+use reqwest::Url;
 
+use crate::cache::Cache;
+use crate::cache::answers::milliseconds_now;
+use crate::cache::attempts::{Cap, Charge, Departure, Leave, depart};
 use crate::endpoint::Origin;
-use crate::journal::{Entry, Journal};
 use crate::{Endpoint, PromptingError};
 
 /// The last of the three checks of sensitivity: it sees every request as it goes to the socket, and trusts nobody.
@@ -13,76 +14,73 @@ use crate::{Endpoint, PromptingError};
 pub(crate) struct EgressGuard {
     origin: Origin,
     endpoint: Endpoint,
-    log: Mutex<Vec<EgressRecord>>,
-    journal: Arc<Journal>,
+    account: String,
+    cap: Cap,
+    cache: Arc<Cache>,
 }
 
 /// Which prompt a request carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) request: String,
+    pub(crate) key: String,
     pub(crate) sensitivity: Sensitivity,
+    /// The most that it can cost.
+    pub(crate) reserved: Charge,
+    /// Tokens that it is booked with where tokens a minute are limited.
+    pub(crate) tokens: u64,
 }
 
 impl EgressGuard {
-    /// A guard for one endpoint; `log` is what left on earlier runs.
-    pub(crate) fn new(
-        endpoint: &Endpoint,
-        log: Vec<EgressRecord>,
-        journal: Arc<Journal>,
-    ) -> Result<Self, PromptingError> {
-        Ok(Self { origin: endpoint.origin()?, endpoint: endpoint.clone(), log: Mutex::new(log), journal })
+    /// A guard for one endpoint.
+    pub(crate) fn new(endpoint: &Endpoint, cap: Cap, cache: Arc<Cache>) -> Result<Self, PromptingError> {
+        let account = endpoint.fingerprint();
+        Ok(Self { origin: endpoint.origin()?, endpoint: endpoint.clone(), account, cap, cache })
     }
 
-    /// Lets a request pass, and writes down that it leaves before it does. Returns its number.
+    /// Lets a prompt pass unless it need not or may not leave, and writes down that it leaves before it does.
     ///
-    /// Errors: [`PromptingError::Egress`], and those of the journal.
-    pub(crate) async fn pass(&self, request: &Request, ticket: &Ticket) -> Result<usize, PromptingError> {
-        self.check(request.url(), ticket)?;
-        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
-        let record = EgressRecord {
-            time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as i64),
-            host: self.origin.host_and_port(),
-            request: ticket.request.clone(),
-            body_digest: Digest::of(body).to_string(),
-            body_bytes: body.len() as u64,
-            status: None,
-            sensitivity: ticket.sensitivity,
-        };
-        let (number, written) = {
-            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-            let number = log.len();
-            log.push(record.clone());
-            // Queued under the lock, so that the journal holds the numbers in order.
-            (number, self.journal.submit(&Entry::Departed { number, record })?)
-        };
-        self.journal.wait(written).await?;
-        Ok(number)
+    /// Errors: [`PromptingError::Egress`], and those of the cache.
+    pub(crate) async fn pass(&self, url: &Url, body: &[u8], ticket: &Ticket) -> Result<Leave, PromptingError> {
+        self.check(url, &ticket.request, ticket.sensitivity)?;
+        let departure = self.departure(body, ticket);
+        self.cache.write(move |connection| depart(connection, &departure)).await
     }
 
-    /// Notes the status of the answer.
-    pub(crate) async fn note_status(&self, number: usize, status: u16) -> Result<(), PromptingError> {
-        let status = u32::from(status);
-        if let Some(record) = self.log.lock().unwrap_or_else(PoisonError::into_inner).get_mut(number) {
-            record.status = Some(status);
+    /// The row of a prompt that is about to leave within this body.
+    pub(crate) fn departure(&self, body: &[u8], ticket: &Ticket) -> Departure {
+        Departure {
+            key: ticket.key.clone(),
+            owner: self.cache.owner().to_owned(),
+            record: EgressRecord {
+                time: milliseconds_now(),
+                host: self.origin.host_and_port(),
+                request: ticket.request.clone(),
+                body_digest: Digest::of(body).to_string(),
+                body_bytes: body.len() as u64,
+                status: None,
+                sensitivity: ticket.sensitivity,
+            },
+            account: self.account.clone(),
+            reserved: ticket.reserved,
+            cap: self.cap,
         }
-        self.journal.append(&Entry::Returned { number, status }).await
     }
 
-    /// Everything that left, in order.
-    pub(crate) fn records(&self) -> Vec<EgressRecord> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn cache(&self) -> &Arc<Cache> {
+        &self.cache
     }
 
-    fn check(&self, url: &Url, ticket: &Ticket) -> Result<(), PromptingError> {
+    /// Checks that text of this sensitivity may go to this address.
+    pub(crate) fn check(&self, url: &Url, request: &str, sensitivity: Sensitivity) -> Result<(), PromptingError> {
         let host = url.host_str().unwrap_or_default().to_owned();
-        let stop = |problem: String| Err(PromptingError::Egress { request: ticket.request.clone(), host, problem });
+        let stop = |problem: String| Err(PromptingError::Egress { request: request.to_owned(), host, problem });
         match Origin::of(url) {
             Some(origin) if origin == self.origin => {}
             _ => return stop(format!("the endpoint is `{}`", self.origin.host_and_port())),
         }
-        if !self.endpoint.admits(ticket.sensitivity)? {
-            return stop(format!("its text is `{}` and the host is not in the house", ticket.sensitivity));
+        if !self.endpoint.admits(sensitivity)? {
+            return stop(format!("its text is `{sensitivity}` and the host is not in the house"));
         }
         Ok(())
     }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use clinsynth_contract::Sensitivity;
 use reqwest::Url;
 
-use crate::PromptingError;
+use crate::cache::answers::fingerprint;
+use crate::cache::attempts::Charge;
+use crate::price::money;
+use crate::{Budget, Prices, PromptingError};
 
 /// A secret that never shows itself: `Debug` prints `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -17,7 +20,7 @@ impl ApiKey {
         Self(key.into())
     }
 
-    /// The key itself, for the `Authorization` header.
+    /// The key itself, for the header that carries it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -44,15 +47,37 @@ pub enum JsonMode {
     PromptOnly,
 }
 
-/// An OpenAI-compatible endpoint: OpenAI, vLLM, llama.cpp, Ollama, a LiteLLM proxy.
+/// How a provider's batch API is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Most requests of a batch.
+    pub requests: usize,
+    /// Most bytes of a batch's file.
+    pub bytes: usize,
+    /// Wait between two looks at a batch.
+    pub poll: Duration,
+}
+
+impl Default for Batching {
+    /// `OpenAI`'s limits: 50,000 requests and 200 MB.
+    fn default() -> Self {
+        Self { requests: 50_000, bytes: 200_000_000, poll: Duration::from_secs(30) }
+    }
+}
+
+/// An OpenAI-compatible endpoint: `OpenAI`, `Azure OpenAI`, vLLM, llama.cpp, Ollama, a `LiteLLM` proxy.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Name in messages.
     pub name: String,
     /// URL up to and without `/chat/completions`.
     pub base_url: String,
-    /// Key sent as bearer token; empty for none.
+    /// Key; empty for none.
     pub api_key: ApiKey,
+    /// Header that carries the key as it is (`api-key` for Azure); a bearer token in `Authorization` when none.
+    pub key_header: Option<String>,
+    /// Value of the query parameter `api-version`, which Azure needs.
+    pub api_version: Option<String>,
     /// Hosts (`name` or `name:port`) that count as inside the house, as the pipeline lists them.
     pub on_premises: Vec<String>,
     /// How JSON is asked for.
@@ -61,27 +86,51 @@ pub struct Endpoint {
     pub concurrency: usize,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
+    /// Longest wait for the next piece of a reply; that of the whole when none.
+    pub read_timeout: Option<Duration>,
     /// Longest wait for a whole reply.
     pub timeout: Duration,
     /// Further attempts after a transient fault.
     pub retries: u32,
-    /// Wait before the first further attempt; doubles each time up to one minute, with jitter.
+    /// For how long an endpoint that answered before may answer nothing until the run is given up.
+    pub patience: Duration,
+    /// Most requests that this process sends in a minute.
+    pub requests_per_minute: Option<u32>,
+    /// Most tokens that this process sends and asks for in a minute.
+    pub tokens_per_minute: Option<u32>,
+    /// What tokens cost.
+    pub prices: Option<Prices>,
+    /// The most that it may cost.
+    pub budget: Option<Budget>,
+    /// Set to send through the provider's batch API.
+    pub batching: Option<Batching>,
+    /// Wait before the first further attempt; doubles each time up to half a minute, with jitter.
     pub first_backoff: Duration,
 }
 
 impl Endpoint {
-    /// An endpoint with the usual settings and no key: 8 requests in flight, 10 s to connect, 180 s for a reply, 5 retries.
+    /// An endpoint with the usual settings and no key: 8 requests in flight, 10 s to connect, 180 s for a reply, 5 retries,
+    /// three minutes of patience.
     pub fn new(name: impl Into<String>, base_url: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             base_url: base_url.into(),
             api_key: ApiKey::default(),
+            key_header: None,
+            api_version: None,
             on_premises: Vec::new(),
             json_mode: JsonMode::default(),
             concurrency: 8,
             connect_timeout: Duration::from_secs(10),
+            read_timeout: None,
             timeout: Duration::from_mins(3),
             retries: 5,
+            patience: Duration::from_mins(3),
+            requests_per_minute: None,
+            tokens_per_minute: None,
+            prices: None,
+            budget: None,
+            batching: None,
             first_backoff: Duration::from_millis(500),
         }
     }
@@ -121,6 +170,19 @@ impl Endpoint {
     pub fn admits(&self, sensitivity: Sensitivity) -> Result<bool, PromptingError> {
         let origin = self.origin()?;
         Ok(sensitivity <= Sensitivity::Synthetic || origin.is_loopback() || origin.is_listed(&self.on_premises))
+    }
+
+    /// What tells it from other endpoints in the request cache: where its requests go.
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint(&self.base_url, self.api_version.as_deref())
+    }
+
+    pub(crate) fn budget_spent(&self, spent: Charge, next: Charge) -> PromptingError {
+        let shown = |charge: Charge| match &self.prices {
+            Some(prices) => format!("{} tokens, {}", charge.tokens, money(charge.micros, &prices.currency)),
+            None => format!("{} tokens", charge.tokens),
+        };
+        PromptingError::BudgetSpent { name: self.name.clone(), spent: shown(spent), next: shown(next) }
     }
 
     pub(crate) fn error(&self, problem: String) -> PromptingError {

@@ -88,21 +88,26 @@ pub enum PromptingError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A journal that another process holds open.
-    #[error("journal `{}` is in use by another process: wait for it or stop it", path.display())]
-    JournalInUse {
-        /// The journal.
+    /// The request cache cannot be read as what it should be.
+    #[error("request cache `{}` is damaged: {problem}; move it away to begin anew", path.display())]
+    CacheDamaged {
+        /// The database.
         path: PathBuf,
-    },
-    /// A line inside a journal is damaged (a torn last line is not: it is cut off).
-    #[error("journal `{}` line {line} is damaged: {problem}; repair it, or move it away to begin anew", path.display())]
-    JournalDamaged {
-        /// The journal.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong with it.
+        /// What the database engine says.
         problem: String,
+    },
+    /// The request cache was made by another version.
+    #[error(
+        "request cache `{}` has version {found}, and this program knows version {known}: use the program that made it, \
+         or move it away to begin anew", path.display()
+    )]
+    CacheVersion {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version that this program makes.
+        known: i64,
     },
     /// The endpoint's settings are unusable.
     #[error("endpoint `{name}`: {problem}")]
@@ -144,6 +149,44 @@ pub enum PromptingError {
         /// How the last of them ended.
         last: String,
     },
+    /// An endpoint that answered before has answered nothing for longer than its patience.
+    #[error(
+        "`{url}` has answered nothing for {seconds} s ({failures} attempts failed, the last: {last}): see to the server; \
+         what was completed is kept, and the same command goes on from there"
+    )]
+    EndpointDown {
+        /// Base URL of the endpoint.
+        url: String,
+        /// Seconds since its last answer.
+        seconds: u64,
+        /// Attempts that failed since.
+        failures: usize,
+        /// How the last of them ended.
+        last: String,
+    },
+    /// The next request could cost more than the budget leaves.
+    #[error(
+        "endpoint `{name}`: the budget is spent ({spent} so far, and the next request could take {next}): raise `budget`, \
+         and the same command goes on; what was completed is kept"
+    )]
+    BudgetSpent {
+        /// Name of the endpoint.
+        name: String,
+        /// What it was charged so far.
+        spent: String,
+        /// The most that the next request could cost.
+        next: String,
+    },
+    /// A batch that the provider refused as a whole.
+    #[error("`{url}` refuses batch `{id}` ({message}): correct the step, or set `mode: direct`")]
+    BatchRefused {
+        /// Base URL of the endpoint.
+        url: String,
+        /// The provider's identifier of the batch.
+        id: String,
+        /// The provider's words, shortened.
+        message: String,
+    },
     /// The egress guard stopped a request before it left.
     #[error("egress guard: request `{request}` for `{host}` was stopped: {problem}")]
     Egress {
@@ -154,7 +197,7 @@ pub enum PromptingError {
         /// Which rule it breaks.
         problem: String,
     },
-    /// The caller asked to stop; what was completed is in the journal.
+    /// The caller asked to stop; what was completed is in the request cache.
     #[error("interrupted after {done} of {total} requests: the same command goes on from there")]
     Interrupted {
         /// Requests completed and durable.

@@ -22,6 +22,12 @@ pub(crate) enum Failure {
     /// The run is being stopped.
     #[error("stopped")]
     Stopped,
+    /// Another process had it answered; the completion is in the cache.
+    #[error("answered by another process")]
+    Answered,
+    /// It is part of a batch.
+    #[error("part of a batch")]
+    Batched,
 }
 
 impl Failure {

@@ -19,14 +19,16 @@ pub(crate) enum Rung {
 
 const RUNGS: [Rung; 4] = [Rung::JsonSchema, Rung::ObjectWithSchema, Rung::JsonObject, Rung::PromptOnly];
 
-/// The rung that an endpoint understands, found by going down one at each refusal and kept for the run.
+/// The rung that an endpoint's model understands, found by going down one at each refusal and kept in the request cache.
 #[derive(Debug)]
 pub(crate) struct Ladder(AtomicUsize);
 
 impl Ladder {
-    pub(crate) fn new(mode: JsonMode) -> Self {
+    /// `learned` is the name of the rung that was found before.
+    pub(crate) fn new(mode: JsonMode, learned: Option<&str>) -> Self {
+        let known = || RUNGS.iter().position(|rung| Some(rung.name()) == learned).unwrap_or(0);
         Self(AtomicUsize::new(match mode {
-            JsonMode::Auto => 0,
+            JsonMode::Auto => known(),
             JsonMode::PromptOnly => RUNGS.len() - 1,
         }))
     }
@@ -47,6 +49,16 @@ impl Ladder {
 }
 
 impl Rung {
+    /// The name in the request cache.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::JsonSchema => "json_schema",
+            Self::ObjectWithSchema => "json_object with schema",
+            Self::JsonObject => "json_object",
+            Self::PromptOnly => "prompt only",
+        }
+    }
+
     /// The `response_format` of a request, if any.
     pub(crate) fn response_format(self, schema: &Value) -> Option<Value> {
         match self {
@@ -67,7 +79,7 @@ mod tests {
 
     #[test]
     fn goes_down_once_for_each_rung_however_many_requests_are_refused() {
-        let ladder = Ladder::new(JsonMode::Auto);
+        let ladder = Ladder::new(JsonMode::Auto, None);
         for rung in RUNGS {
             assert_eq!(ladder.current(), rung);
             for _ in 0..3 {
@@ -75,6 +87,10 @@ mod tests {
             }
         }
         assert_eq!(ladder.current(), Rung::PromptOnly);
-        assert_eq!(Ladder::new(JsonMode::PromptOnly).current(), Rung::PromptOnly);
+        assert_eq!(Ladder::new(JsonMode::PromptOnly, None).current(), Rung::PromptOnly);
+        for rung in RUNGS {
+            assert_eq!(Ladder::new(JsonMode::Auto, Some(rung.name())).current(), rung);
+        }
+        assert_eq!(Ladder::new(JsonMode::Auto, Some("unheard of")).current(), Rung::JsonSchema);
     }
 }

@@ -28,8 +28,15 @@
 //!
 //! This crate knows nothing about curation, training or files of tables.
 
+mod address;
 mod align;
+mod asker;
 mod backoff;
+mod batch;
+mod batch_api;
+#[cfg(test)]
+mod batch_tests;
+mod cache;
 mod chat;
 mod clearance;
 mod coerce;
@@ -41,30 +48,40 @@ mod error;
 mod extract;
 mod failure;
 mod fold;
-mod journal;
 mod labels;
 mod ladder;
 mod live;
 #[cfg(test)]
 mod live_tests;
 mod locate;
+mod pace;
 mod parse;
+mod price;
 mod reason;
 mod replay;
 mod seeds;
+#[cfg(test)]
+mod sending_tests;
 mod status;
+mod tally;
 mod task;
 mod template;
 #[cfg(test)]
 mod test_server;
+#[cfg(test)]
+mod tls_tests;
 mod transport;
 
+pub use cache::keeping::{
+    Account, CacheListing, CachedCompletions, Collected, Exported, collect_garbage, export, list,
+};
 pub use clearance::{ClearedPrompts, clear};
-pub use complete::{Answers, Backend, Connections, Progress, complete};
-pub use endpoint::{ApiKey, Endpoint, JsonMode, Origin};
+pub use complete::{Answers, Backend, Connections, Progress, Spending, complete, estimate};
+pub use endpoint::{ApiKey, Batching, Endpoint, JsonMode, Origin};
 pub use enumerate::{GenerateSettings, Parameters, enumerate};
 pub use error::PromptingError;
 pub use parse::{ParseSettings, Parsed, Warning, parse};
+pub use price::{Budget, Estimate, Price, Prices, money};
 pub use reason::Reason;
 pub use replay::{Recording, Recordings};
 pub use seeds::{PromptSeed, read_seeds, seed_rows};

@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use clinsynth_contract::{Digest, Prompt, Sensitivity};
 use serde_json::{Value, json};
 
-use crate::journal::Journal;
+use crate::cache::open;
 use crate::test_server::{Reply, Server};
 use crate::{
     Answers, ApiKey, Backend, ClearedPrompts, Connections, Endpoint, GenerateSettings, JsonMode, Label, Labelling,
     Parameters, ParseSettings, Progress, PromptSeed, PromptingError, Template, clear, complete, enumerate, parse,
 };
 
-/// Set for a child process that runs [`child`]: base URL, journal.
-const CHILD: [&str; 2] = ["CLINSYNTH_TEST_CHILD_URL", "CLINSYNTH_TEST_CHILD_JOURNAL"];
+/// Set for a child process that runs [`child`]: base URL, request cache.
+const CHILD: [&str; 2] = ["CLINSYNTH_TEST_CHILD_URL", "CLINSYNTH_TEST_CHILD_CACHE"];
 
-fn settings() -> GenerateSettings {
+pub(crate) fn settings() -> GenerateSettings {
     GenerateSettings {
         labelling: Labelling { labels: vec![Label::new("Disease", "an illness")], ..Labelling::default() },
         parameters: Parameters { model: "tiny".into(), max_tokens: Some(64), ..Parameters::default() },
@@ -31,49 +31,49 @@ fn settings() -> GenerateSettings {
 }
 
 /// `count` prompts whose only message is the topic `t0`, `t1`, …
-fn prompts(count: usize) -> Vec<Prompt> {
+pub(crate) fn prompts(count: usize) -> Vec<Prompt> {
     let template = Template::parse("t.md.j2", "--- user\n{{ topic }}").unwrap();
     let seed = |index| PromptSeed { topic: Some(format!("t{index}")), count: 1, ..PromptSeed::default() };
     enumerate(&template, &(0..count).map(seed).collect::<Vec<_>>(), &settings()).unwrap()
 }
 
-fn endpoint(base_url: String) -> Endpoint {
+pub(crate) fn endpoint(base_url: String) -> Endpoint {
     let mut endpoint = Endpoint::new("test", base_url);
     endpoint.first_backoff = Duration::from_millis(4);
     endpoint.retries = 3;
     endpoint
 }
 
-fn run_with(
+pub(crate) fn run_with(
     prompts: &ClearedPrompts,
     endpoint: &Endpoint,
-    journal: &Path,
+    cache: &Path,
     cancel: &AtomicBool,
     observer: &mut dyn FnMut(&Progress),
 ) -> Result<Answers, PromptingError> {
-    let mut connections = Connections { journal, cancel, observer };
+    let mut connections = Connections { cache, cancel, observer };
     complete(prompts, &Backend::Live(endpoint.clone()), &settings(), &mut connections)
 }
 
-fn run(count: usize, endpoint: &Endpoint, journal: &Path) -> Result<Answers, PromptingError> {
+pub(crate) fn run(count: usize, endpoint: &Endpoint, cache: &Path) -> Result<Answers, PromptingError> {
     let cleared = clear(prompts(count), &Backend::Live(endpoint.clone())).unwrap();
-    run_with(&cleared, endpoint, journal, &AtomicBool::new(false), &mut |_| {})
+    run_with(&cleared, endpoint, cache, &AtomicBool::new(false), &mut |_| {})
 }
 
-/// Runs with a journal of its own.
-fn run_once(count: usize, endpoint: &Endpoint) -> Result<Answers, PromptingError> {
+/// Runs with a cache of its own.
+pub(crate) fn run_once(count: usize, endpoint: &Endpoint) -> Result<Answers, PromptingError> {
     let folder = tempfile::tempdir().unwrap();
-    run(count, endpoint, &folder.path().join("journal.jsonl"))
+    run(count, endpoint, &folder.path().join("requests.sqlite"))
 }
 
 /// Completion texts, or reason codes of prompts without one.
-fn texts(answers: &Answers) -> Vec<&str> {
+pub(crate) fn texts(answers: &Answers) -> Vec<&str> {
     let completed = answers.completions.iter().map(|completion| completion.text.as_str());
     completed.chain(answers.quarantined.iter().map(|row| row.reason.as_str())).collect()
 }
 
 /// The topic that a request asks for.
-fn topic(body: &Value) -> String {
+pub(crate) fn topic(body: &Value) -> String {
     body.pointer("/messages/0/content").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -90,16 +90,13 @@ fn asks_and_answers_in_order_and_records_what_left() {
     let folder = tempfile::tempdir().unwrap();
     let cleared = clear(prompts(9), &Backend::Live(endpoint.clone())).unwrap();
     let mut last = Progress::default();
-    let journal = folder.path().join("journal.jsonl");
+    let cache = folder.path().join("requests.sqlite");
     let answers =
-        run_with(&cleared, &endpoint, &journal, &AtomicBool::new(false), &mut |progress| last = *progress).unwrap();
+        run_with(&cleared, &endpoint, &cache, &AtomicBool::new(false), &mut |progress| last = *progress).unwrap();
 
     let expected: Vec<String> = (0..9).map(|index| format!("answer to t{index}")).collect();
     assert_eq!(texts(&answers), expected);
-    assert_eq!(
-        last,
-        Progress { done: 9, total: 9, recovered: 0, set_aside: 0, prompt_tokens: 27, completion_tokens: 45 }
-    );
+    assert_eq!(last, Progress { done: 9, total: 9, prompt_tokens: 27, completion_tokens: 45, ..Progress::default() });
     let first = &answers.completions[0];
     assert_eq!((first.model.as_str(), first.endpoint.as_str()), ("tiny-1", server.address.to_string().as_str()));
     assert_eq!((first.finish_reason.as_deref(), first.sensitivity), (Some("stop"), Sensitivity::Synthetic));
@@ -172,8 +169,12 @@ fn odd_replies_are_read_or_set_aside() {
     check(
         &[Reply::new(200, "<html>hello</html>")],
         "bad_reply: status 200 with a body that is not JSON: <html>hello</html>",
-        1,
+        4,
     );
+    check(&[Reply::new(200, r#"{"choices":[{"mess"#), Reply::chat("whole")], "whole", 2);
+    check(&[Reply::new(200, r#"{"error":{"code":429,"message":"busy"}}"#), Reply::chat("fine")], "fine", 2);
+    let refusal = r#"{"choices":[{"message":{"content":null,"refusal":"I cannot"},"finish_reason":"stop"}]}"#;
+    check(&[Reply::new(200, refusal)], "content_filtered: the model refused: I cannot", 1);
     check(
         &[Reply::new(
             400,
@@ -208,7 +209,7 @@ fn a_run_that_goes_nowhere_is_given_up() {
         server.base_url()
     );
     assert_eq!(error, expected);
-    assert!(server.seen().len() <= 24);
+    assert!(server.seen().len() <= 32);
 }
 
 #[test]
@@ -304,8 +305,8 @@ fn restricted_text_is_stopped_at_the_socket_even_with_a_forged_clearance() {
     ));
     let forged = ClearedPrompts::forged(secret.clone(), &endpoint);
     let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal.jsonl");
-    let error = run_with(&forged, &endpoint, &journal, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
+    let cache = folder.path().join("requests.sqlite");
+    let error = run_with(&forged, &endpoint, &cache, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
     assert_eq!(
         error,
         format!(
@@ -314,12 +315,13 @@ fn restricted_text_is_stopped_at_the_socket_even_with_a_forged_clearance() {
         )
     );
     assert_eq!(server.seen().len(), 0);
-    assert_eq!(std::fs::read(&journal).unwrap(), b"");
+    let left: i64 = open(&cache).unwrap().query_row("SELECT count(*) FROM attempts", (), |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
 
     let mut listed = endpoint.clone();
     listed.on_premises = vec!["0.0.0.0".into()];
     let cleared = clear(secret, &Backend::Live(listed.clone())).unwrap();
-    let answers = run_with(&cleared, &listed, &journal, &AtomicBool::new(false), &mut |_| {}).unwrap();
+    let answers = run_with(&cleared, &listed, &cache, &AtomicBool::new(false), &mut |_| {}).unwrap();
     assert_eq!(answers.completions[0].sensitivity, Sensitivity::Restricted);
     assert_eq!(answers.egress[0].sensitivity, Sensitivity::Restricted);
 }
@@ -329,9 +331,9 @@ fn prompts_go_only_where_they_were_cleared_for() {
     let server = Server::start(|_, _| Reply::chat("x"));
     let cleared = clear(prompts(1), &Backend::Live(endpoint("http://127.0.0.1:9/v1".into()))).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal.jsonl");
+    let cache = folder.path().join("requests.sqlite");
     let other = endpoint(server.base_url());
-    let error = run_with(&cleared, &other, &journal, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
+    let error = run_with(&cleared, &other, &cache, &AtomicBool::new(false), &mut |_| {}).unwrap_err().to_string();
     assert_eq!(error, format!("prompts cleared for `127.0.0.1:9` cannot go to `{}`", server.address));
 }
 
@@ -372,7 +374,7 @@ fn an_absent_server_is_named_with_what_to_do() {
 #[test]
 fn a_run_that_failed_goes_on_without_sending_anything_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal.jsonl");
+    let cache = folder.path().join("requests.sqlite");
     let server = Server::start(|number, seen| match number {
         0..3 => Reply::chat(&format!("first {}", topic(&seen.body))),
         3 => Reply::new(401, "key expired"),
@@ -380,15 +382,13 @@ fn a_run_that_failed_goes_on_without_sending_anything_twice() {
     });
     let mut endpoint = endpoint(server.base_url());
     endpoint.concurrency = 1;
-    assert!(matches!(run(6, &endpoint, &journal), Err(PromptingError::EndpointRefuses { status: 401, .. })));
-    // A process that dies while it writes leaves half a line.
-    std::fs::OpenOptions::new().append(true).open(&journal).unwrap().write_all(b"{\"entry\":\"comp").unwrap();
-    let answers = run(6, &endpoint, &journal).unwrap();
+    assert!(matches!(run(6, &endpoint, &cache), Err(PromptingError::EndpointRefuses { status: 401, .. })));
+    let answers = run(6, &endpoint, &cache).unwrap();
     assert_eq!(texts(&answers), ["first t0", "first t1", "first t2", "second t3", "second t4", "second t5"]);
     assert_eq!(server.seen().len(), 7);
     let statuses: Vec<_> = answers.egress.iter().map(|record| record.status.unwrap()).collect();
     assert_eq!(statuses, [200, 200, 200, 401, 200, 200, 200]);
-    assert_eq!(run(6, &endpoint, &journal).unwrap(), answers);
+    assert_eq!(run(6, &endpoint, &cache).unwrap(), answers);
     assert_eq!(server.seen().len(), 7);
 }
 
@@ -403,8 +403,8 @@ fn equal_prompts_are_answered_each_for_itself() {
     let cleared = clear(twice, &Backend::Live(endpoint.clone())).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..2 {
-        let journal = folder.path().join("journal.jsonl");
-        let answers = run_with(&cleared, &endpoint, &journal, &AtomicBool::new(false), &mut |_| {}).unwrap();
+        let cache = folder.path().join("requests.sqlite");
+        let answers = run_with(&cleared, &endpoint, &cache, &AtomicBool::new(false), &mut |_| {}).unwrap();
         assert_eq!(texts(&answers), ["0", "1"]);
     }
     assert_eq!(server.seen().len(), 2);
@@ -416,7 +416,7 @@ fn cancelling_waits_for_what_is_in_flight_and_loses_nothing() {
     let mut endpoint = endpoint(server.base_url());
     endpoint.concurrency = 4;
     let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal.jsonl");
+    let cache = folder.path().join("requests.sqlite");
     let cleared = clear(prompts(30), &Backend::Live(endpoint.clone())).unwrap();
     let cancel = AtomicBool::new(false);
     let stop_at_ten = &mut |progress: &Progress| {
@@ -424,12 +424,12 @@ fn cancelling_waits_for_what_is_in_flight_and_loses_nothing() {
             cancel.store(true, Ordering::Relaxed);
         }
     };
-    let error = run_with(&cleared, &endpoint, &journal, &cancel, stop_at_ten).unwrap_err();
+    let error = run_with(&cleared, &endpoint, &cache, &cancel, stop_at_ten).unwrap_err();
     let PromptingError::Interrupted { done, total: 30 } = error else { panic!("{error}") };
-    assert!((10..=14).contains(&done), "{done}");
+    assert!((10..=17).contains(&done), "{done}");
     assert_eq!(server.seen().len(), done);
     let mut recovered = 0;
-    let answers = run_with(&cleared, &endpoint, &journal, &AtomicBool::new(false), &mut |progress| {
+    let answers = run_with(&cleared, &endpoint, &cache, &AtomicBool::new(false), &mut |progress| {
         recovered = progress.recovered;
     });
     assert_eq!(answers.unwrap().completions.len(), 30);
@@ -455,36 +455,39 @@ fn nothing_is_lost_to_five_percent_faults() {
 /// Not a test of its own: what the tests below run in a process that they kill or give another environment.
 #[test]
 fn child() {
-    let [Ok(url), Ok(journal)] = CHILD.map(std::env::var) else { return };
-    run(40, &endpoint(url), Path::new(&journal)).unwrap();
+    let [Ok(url), Ok(cache)] = CHILD.map(std::env::var) else { return };
+    run(40, &endpoint(url), Path::new(&cache)).unwrap();
 }
 
-fn child_command(url: &str, journal: &Path) -> Command {
+pub(crate) fn child_command(url: &str, cache: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "live_tests::child", "--test-threads", "1"]);
-    command.env(CHILD[0], url).env(CHILD[1], journal).stdout(std::process::Stdio::null());
+    command.env(CHILD[0], url).env(CHILD[1], cache).stdout(std::process::Stdio::null());
     command
 }
 
 #[test]
 fn a_killed_process_pays_for_no_completion_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = folder.path().join("journal.jsonl");
+    let cache = folder.path().join("requests.sqlite");
     let server = Server::start(|_, seen| {
         std::thread::sleep(Duration::from_millis(5));
         Reply::chat(&topic(&seen.body))
     });
-    let mut child = child_command(&server.base_url(), &journal).spawn().unwrap();
+    let mut child = child_command(&server.base_url(), &cache).spawn().unwrap();
     while server.seen().len() < 20 {
         assert!(child.try_wait().unwrap().is_none(), "the child ended early");
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let durable: Vec<String> =
-        Journal::open(&journal).unwrap().1.completions.into_values().map(|row| row.text).collect();
+    let durable: Vec<String> = {
+        let connection = open(&cache).unwrap();
+        let mut statement = connection.prepare("SELECT text FROM completions").unwrap();
+        statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
     assert!(!durable.is_empty());
-    let answers = run(40, &endpoint(server.base_url()), &journal).unwrap();
+    let answers = run(40, &endpoint(server.base_url()), &cache).unwrap();
     assert_eq!(answers.completions.len(), 40);
     // Requests that were in flight when the process died are sent again; completions on the disk are not.
     let seen: Vec<String> = server.seen().iter().map(|seen| topic(&seen.body)).collect();
@@ -501,7 +504,7 @@ fn proxies_of_the_environment_get_nothing() {
     let proxy = Server::start(|_, _| Reply::chat("seen by the proxy"));
     let server = Server::start(|_, _| Reply::chat("direct"));
     let localhost = format!("http://localhost:{}/v1", server.address.port());
-    let mut command = child_command(&localhost, &folder.path().join("journal.jsonl"));
+    let mut command = child_command(&localhost, &folder.path().join("requests.sqlite"));
     command.env("http_proxy", proxy.base_url()).env("ALL_PROXY", proxy.base_url());
     // Nor does plain HTTP need the certificates of this machine.
     let status = command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere").status().unwrap();

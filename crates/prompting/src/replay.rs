@@ -3,12 +3,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::{Completion, Prompt, Quarantined, Sensitivity};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::cache::answers::messages_digest;
 use crate::{PromptingError, Reason, Task};
 
 /// One recorded completion, a line of a recordings file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// Name of the recording.
     pub id: String,
@@ -26,9 +27,12 @@ pub struct Recording {
     pub model: String,
     /// The reply as text.
     pub completion: String,
+    /// Digest of the messages that it answers, where they are known: they are matched before the values above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<String>,
 }
 
-/// A prompt is answered by the recording with the same values; equal ones are answered in order.
+/// A prompt is answered by the recording of its very messages, or else of the same values; equal ones are answered in order.
 type Key = (Task, Option<String>, Option<String>, u32);
 
 /// Recorded completions, read from a JSON-lines file.
@@ -37,6 +41,7 @@ pub struct Recordings {
     path: PathBuf,
     rows: Vec<Recording>,
     by_key: BTreeMap<Key, Vec<usize>>,
+    by_messages: BTreeMap<String, Vec<usize>>,
     bad_lines: Vec<BadLine>,
 }
 
@@ -54,8 +59,13 @@ impl Recordings {
     /// Errors: [`PromptingError::File`]; [`PromptingError::Recordings`] when no line can be used.
     pub fn read(path: &Path) -> Result<Self, PromptingError> {
         let bytes = fs::read(path).map_err(|source| PromptingError::file("read", path, source))?;
-        let mut found =
-            Self { path: path.to_owned(), rows: Vec::new(), by_key: BTreeMap::new(), bad_lines: Vec::new() };
+        let mut found = Self {
+            path: path.to_owned(),
+            rows: Vec::new(),
+            by_key: BTreeMap::new(),
+            by_messages: BTreeMap::new(),
+            bad_lines: Vec::new(),
+        };
         for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
@@ -86,6 +96,9 @@ impl Recordings {
     fn add(&mut self, recording: Recording) {
         let key = (recording.task, recording.topic.clone(), recording.style.clone(), recording.count);
         self.by_key.entry(key).or_default().push(self.rows.len());
+        if let Some(messages) = &recording.messages {
+            self.by_messages.entry(messages.clone()).or_default().push(self.rows.len());
+        }
         self.rows.push(recording);
     }
 
@@ -94,17 +107,33 @@ impl Recordings {
     pub(crate) fn answer(&self, prompts: &[Prompt], task: Task) -> (Vec<Completion>, Vec<Quarantined>) {
         let mut quarantined: Vec<Quarantined> = self.bad_lines.iter().map(|bad| self.bad_line_row(bad)).collect();
         let mut completions = Vec::new();
-        let mut used: BTreeMap<Key, usize> = BTreeMap::new();
-        for prompt in prompts {
-            let key = (task, prompt.topic.clone(), prompt.style.clone(), prompt.count);
-            let occurrence = used.entry(key.clone()).or_default();
-            match self.by_key.get(&key).and_then(|indices| indices.get(*occurrence)) {
-                Some(&index) => completions.push(replayed(prompt, &self.rows[index])),
-                None => quarantined.push(self.no_recording_row(prompt, task, *occurrence)),
+        for (prompt, found) in prompts.iter().zip(self.matches(prompts, task)) {
+            match found {
+                Some(index) => completions.push(replayed(prompt, &self.rows[index])),
+                None => quarantined.push(self.no_recording_row(prompt, task)),
             }
-            *occurrence += 1;
         }
         (completions, quarantined)
+    }
+
+    /// The recording of each prompt, none of them twice: first by messages, then by values, so that a prompt whose messages
+    /// were never recorded takes no other prompt's recording.
+    fn matches(&self, prompts: &[Prompt], task: Task) -> Vec<Option<usize>> {
+        let mut free = vec![true; self.rows.len()];
+        let mut take = |candidates: Option<&Vec<usize>>| {
+            let found = candidates?.iter().copied().find(|&index| free[index])?;
+            free[found] = false;
+            Some(found)
+        };
+        let by_messages = |prompt: &Prompt| match self.by_messages.is_empty() {
+            true => None,
+            false => self.by_messages.get(&messages_digest(&prompt.messages)),
+        };
+        let mut found: Vec<Option<usize>> = prompts.iter().map(|prompt| take(by_messages(prompt))).collect();
+        for (prompt, found) in prompts.iter().zip(&mut found) {
+            *found = found.or_else(|| take(self.by_key.get(&key(prompt, task))));
+        }
+        found
     }
 
     fn bad_line_row(&self, bad: &BadLine) -> Quarantined {
@@ -114,11 +143,12 @@ impl Recordings {
         bad.reason.row(&place, format!("{place}: {}", bad.problem), None, &bad.text, Sensitivity::Synthetic)
     }
 
-    fn no_recording_row(&self, prompt: &Prompt, task: Task, occurrence: usize) -> Quarantined {
+    fn no_recording_row(&self, prompt: &Prompt, task: Task) -> Quarantined {
+        let recorded = self.by_key.get(&key(prompt, task)).map_or(0, Vec::len);
         let detail = format!(
             "`{}` holds {} for task `{}`, topic `{}`, style `{}`, count {}",
             self.path.file_name().unwrap_or_default().to_string_lossy(),
-            if occurrence == 0 { "no completion".to_owned() } else { format!("only {occurrence} completions") },
+            if recorded == 0 { "no completion".to_owned() } else { format!("only {recorded} completions") },
             task.name(),
             prompt.topic.as_deref().unwrap_or_default(),
             prompt.style.as_deref().unwrap_or_default(),
@@ -126,6 +156,10 @@ impl Recordings {
         );
         Reason::NoRecording.row(&prompt.request, detail, Some(&prompt.request), "", prompt.sensitivity)
     }
+}
+
+fn key(prompt: &Prompt, task: Task) -> Key {
+    (task, prompt.topic.clone(), prompt.style.clone(), prompt.count)
 }
 
 fn read_line(line: &[u8]) -> Result<Recording, (Reason, String)> {

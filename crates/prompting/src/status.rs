@@ -20,24 +20,63 @@ pub(crate) enum Fault {
         last: Failure,
         /// How long the server asks to wait.
         wait: Option<Duration>,
-        /// Whether other requests should wait too.
-        limits_all: bool,
+        /// Whether the server said that it is too much.
+        refused: bool,
     },
     /// Another attempt would end the same way.
     Permanent(Failure),
 }
 
-/// Judges a reply.
-pub(crate) fn judge(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), Fault> {
-    if status.is_success() {
-        return match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Fault::Permanent(Failure::set_aside(
+impl Fault {
+    /// Whether the request cannot have reached the server.
+    pub(crate) fn never_arrived(&self) -> bool {
+        matches!(self, Self::Transient { last: Failure::Fatal(PromptingError::Unreachable { .. }), .. })
+    }
+}
+
+/// Judges a reply; `json` when it must be JSON.
+pub(crate) fn judge(
+    endpoint: &Endpoint,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    json: bool,
+) -> Result<(), Fault> {
+    if !status.is_success() {
+        return judge_error(endpoint, status, headers, body);
+    }
+    if !json {
+        return Ok(());
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value) => match hidden_status(&value) {
+            Some(hidden) => judge_error(endpoint, hidden, headers, body),
+            None => Ok(()),
+        },
+        // A body that breaks off, or a page of a gateway: another attempt may bring the whole reply.
+        Err(_) => Err(Fault::Transient {
+            last: Failure::set_aside(
                 Reason::BadReply,
                 format!("status {} with a body that is not JSON: {}", status.as_u16(), shorten(&text_of(body))),
-            ))),
-        };
+            ),
+            wait: None,
+            refused: false,
+        }),
     }
+}
+
+/// The status of an error that a proxy passes on within a reply of status 200.
+fn hidden_status(reply: &Value) -> Option<StatusCode> {
+    let error = reply.get("error").filter(|_| reply.get("choices").is_none())?;
+    let code = ["code", "status"].into_iter().find_map(|key| match error.get(key) {
+        Some(Value::Number(code)) => code.as_u64().and_then(|code| u16::try_from(code).ok()),
+        Some(Value::String(code)) => code.parse().ok(),
+        _ => None,
+    })?;
+    StatusCode::from_u16(code).ok().filter(|status| status.is_client_error() || status.is_server_error())
+}
+
+fn judge_error(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), Fault> {
     let said = Said::read(endpoint, body);
     match status.as_u16() {
         300..=399 => Err(fatal(endpoint, status, &said, &redirect_remedy(headers))),
@@ -76,14 +115,14 @@ fn redirect_remedy(headers: &HeaderMap) -> String {
     format!("it redirects to `{target}`, and redirects are not followed: set `base-url` to where the API is")
 }
 
-fn transient(status: StatusCode, headers: &HeaderMap, said: &Said, limits_all: bool) -> Fault {
+fn transient(status: StatusCode, headers: &HeaderMap, said: &Said, refused: bool) -> Fault {
     Fault::Transient {
         last: Failure::set_aside(
             Reason::EndpointFailed,
             format!("status {} to the end: {}", status.as_u16(), said.message),
         ),
         wait: retry_after(headers, SystemTime::now()),
-        limits_all,
+        refused,
     }
 }
 
@@ -191,15 +230,18 @@ mod tests {
     fn verdict(status: u16, body: &str) -> String {
         let mut endpoint = Endpoint::new("e", "http://127.0.0.1:1/v1");
         endpoint.api_key = crate::ApiKey::new("sk-test");
-        match judge(&endpoint, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes()) {
+        match judge(&endpoint, StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), true) {
             Ok(()) => "ok".to_owned(),
-            Err(Fault::Transient { limits_all, .. }) => {
-                format!("transient{}", if limits_all { " for all" } else { "" })
+            Err(Fault::Transient { last: Failure::SetAside { reason: Reason::BadReply, detail }, .. }) => {
+                format!("transient bad reply: {detail}")
+            }
+            Err(Fault::Transient { refused, .. }) => {
+                format!("transient{}", if refused { " for all" } else { "" })
             }
             Err(Fault::Permanent(Failure::Fatal(error))) => format!("fatal: {error}"),
             Err(Fault::Permanent(Failure::FormatRefused(words))) => format!("format: {words}"),
             Err(Fault::Permanent(Failure::SetAside { reason, detail })) => format!("{}: {detail}", reason.code()),
-            Err(Fault::Permanent(Failure::Stopped)) => "stopped".to_owned(),
+            Err(Fault::Permanent(other)) => other.to_string(),
         }
     }
 
@@ -208,7 +250,17 @@ mod tests {
         let check =
             |status: u16, body: &str, expected: &str| assert_eq!(verdict(status, body), expected, "{status} {body}");
         check(200, r#"{"anything":1}"#, "ok");
-        check(200, "<html>", "bad_reply: status 200 with a body that is not JSON: <html>");
+        check(200, "[1]", "ok");
+        check(200, "<html>", "transient bad reply: status 200 with a body that is not JSON: <html>");
+        check(
+            200,
+            r#"{"choices":[{"mess"#,
+            r#"transient bad reply: status 200 with a body that is not JSON: {"choices":[{"mess"#,
+        );
+        // OpenRouter and other proxies pass an upstream's error on with status 200.
+        check(200, r#"{"error":{"code":429,"message":"upstream is busy"}}"#, "transient for all");
+        check(200, r#"{"error":{"code":"502","message":"bad gateway"}}"#, "transient");
+        check(200, r#"{"error":{"code":400,"message":"too long"}}"#, "request_refused: status 400: too long");
         check(429, r#"{"error":{"code":429,"message":"slow down"}}"#, "transient for all");
         check(429, "slow down", "transient for all");
         check(429, "", "transient for all");

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 /// A request that the server saw.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) method: String,
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) raw: Bytes,
     pub(crate) body: Value,
@@ -81,7 +83,14 @@ where
     let (parts, body) = request.into_parts();
     let raw = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let body = serde_json::from_slice(&raw).unwrap_or(Value::Null);
-    let seen = Seen { path: parts.uri.path().to_owned(), headers: parts.headers, raw, body };
+    let seen = Seen {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        raw,
+        body,
+    };
     let number = {
         let mut log = log.lock().unwrap();
         log.push(seen.clone());

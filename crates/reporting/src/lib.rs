@@ -19,6 +19,7 @@ mod report;
 mod render;
 
 mod axis;
+mod costs;
 mod data;
 mod errors;
 mod lineage;
@@ -33,6 +34,6 @@ mod error;
 pub use error::ReportingError;
 pub use render::render;
 pub use report::{
-    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepSummary,
-    TrainingRun,
+    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepCost,
+    StepSummary, TrainingRun,
 };

@@ -3,6 +3,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use crate::costs::{CostRow, cost_rows};
 use crate::data::{DataTable, DropTable, data_table, drop_table};
 use crate::errors::{ErrorSet, error_set};
 use crate::lineage::{Lineage, lineage};
@@ -29,6 +30,7 @@ struct Page<'a> {
     data: Option<DataTable>,
     drops: Option<DropTable>,
     flags: Option<DropTable>,
+    costs: Vec<CostRow>,
     privacy: Privacy,
     lineage: Option<Lineage>,
     steps: Vec<StepRow>,
@@ -53,6 +55,7 @@ pub fn render(report: &Report) -> Result<String, ReportingError> {
         data: data_table(report),
         drops: drop_table(&report.drops, "row"),
         flags: drop_table(&report.flags, "row"),
+        costs: cost_rows(report),
         privacy: privacy(report),
         lineage: lineage(&report.steps),
         steps: step_rows(&report.steps),
@@ -72,7 +75,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     Ok(environment)
 }
 
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("page.html", include_str!("page/page.html")),
     ("style.css", include_str!("page/style.css")),
     ("headline.html", include_str!("page/headline.html")),
@@ -80,6 +83,7 @@ const TEMPLATES: [(&str, &str); 9] = [
     ("errors.html", include_str!("page/errors.html")),
     ("training.html", include_str!("page/training.html")),
     ("data.html", include_str!("page/data.html")),
+    ("costs.html", include_str!("page/costs.html")),
     ("privacy.html", include_str!("page/privacy.html")),
     ("steps.html", include_str!("page/steps.html")),
 ];

@@ -33,8 +33,34 @@ pub struct Report {
     pub errors: Vec<ErrorSample>,
     /// What left the machine.
     pub egress: EgressSummary,
+    /// What the language models of each step cost.
+    pub costs: Vec<StepCost>,
     /// The highest sensitivity of anything quoted or counted here.
     pub sensitivity: Sensitivity,
+}
+
+/// What a step's completions cost, over all runs of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepCost {
+    /// The step.
+    pub step: String,
+    /// Completions that it has.
+    pub completions: u64,
+    /// Times that a prompt left, repetitions included.
+    pub attempts: u64,
+    /// Tokens of the prompts, as the endpoint counts them.
+    pub prompt_tokens: u64,
+    /// Tokens of the completions.
+    pub completion_tokens: u64,
+    /// Tokens charged: the counts, and the reservation where a reply was lost.
+    pub charged_tokens: u64,
+    /// Money charged, in millionths of the currency.
+    pub micros: u64,
+    /// Currency, where the endpoint has prices.
+    pub currency: Option<String>,
+    /// Day of the prices.
+    pub prices_as_of: Option<String>,
 }
 
 /// A named fact.

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::event::Event;
 use crate::{RunnerError, local::Launch};
 
-/// How long a step may take to write its checkpoint once it was asked to stop.
+/// How long a step may take to write its checkpoint once it was asked to stop; replies under way are waited for longer.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// What a step process tells the scheduler.
@@ -32,6 +32,7 @@ pub(crate) struct Running {
     pub(crate) log: PathBuf,
     pid: Option<Pid>,
     asked_to_stop: Option<Instant>,
+    grace: Duration,
 }
 
 impl Running {
@@ -58,7 +59,17 @@ impl Running {
         let started = Instant::now();
         follow(&mut child, step.id.clone(), log_file, sender).detach(child);
         let deadline = timeout.map(|timeout| started + timeout);
-        Ok(Self { step: step.id.clone(), name: step.step.clone(), started, deadline, log, pid, asked_to_stop: None })
+        let reply = step.endpoint.as_ref().map_or(0, |endpoint| endpoint.timeout_seconds);
+        Ok(Self {
+            step: step.id.clone(),
+            name: step.step.clone(),
+            started,
+            deadline,
+            log,
+            pid,
+            asked_to_stop: None,
+            grace: GRACE + Duration::from_secs(reply.into()),
+        })
     }
 
     /// Asks the process to stop, and ends it when it has not done so in time.
@@ -69,7 +80,7 @@ impl Running {
                 self.asked_to_stop = Some(Instant::now());
                 let _ = kill_process(pid, Signal::TERM);
             }
-            Some(asked) if asked.elapsed() > GRACE => {
+            Some(asked) if asked.elapsed() > self.grace => {
                 let _ = kill_process(pid, Signal::KILL);
             }
             Some(_) => {}

@@ -92,6 +92,18 @@ pub enum RunnerError {
         /// The file.
         path: PathBuf,
     },
+    /// A dry run reached the first request.
+    #[error("dry run of `{step}`: {estimate}; its {prompts} prompts are in `{}`", path.display())]
+    DryRun {
+        /// The step.
+        step: String,
+        /// Number of prompts.
+        prompts: usize,
+        /// File with the prompts, JSON lines.
+        path: PathBuf,
+        /// What the step would take.
+        estimate: String,
+    },
     /// Somebody asked for a stop; the same command goes on from here.
     #[error("interrupted; the same command goes on where this one stopped")]
     Interrupted,

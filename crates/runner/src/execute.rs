@@ -32,12 +32,16 @@ pub(crate) struct Context<'a> {
     pub(crate) step: &'a PlannedStep,
     pub(crate) machine: &'a Machine,
     pub(crate) inputs: Vec<Input>,
-    /// Survives an interruption: journals and checkpoints.
+    /// Survives an interruption: checkpoints.
     pub(crate) work: PathBuf,
     /// Where outputs are written; emptied before each attempt.
     pub(crate) out: PathBuf,
     pub(crate) lineage: Lineage,
     pub(crate) stop: &'a Stop,
+    /// The request cache of the store.
+    pub(crate) requests: PathBuf,
+    /// Set in a dry run: the file for the rendered prompts.
+    pub(crate) dry_run: Option<PathBuf>,
     emit: &'a mut dyn FnMut(Event),
 }
 
@@ -142,7 +146,19 @@ pub fn run_step(
             .map(|input| InputRef { name: input.binding.name.clone(), digest: input.output.digest.clone() })
             .collect(),
     };
-    let mut context = Context { plan, step, machine, inputs, work: work.clone(), out, lineage, stop, emit };
+    let mut context = Context {
+        plan,
+        step,
+        machine,
+        inputs,
+        work: work.clone(),
+        out,
+        lineage,
+        stop,
+        requests: layout.requests(),
+        dry_run: None,
+        emit,
+    };
     let made = perform(&mut context)?;
     let outputs = made.outputs.iter().map(|staged| adopt(layout, staged)).collect::<Result<Vec<_>, _>>()?;
     let action =
@@ -152,6 +168,39 @@ pub fn run_step(
     // The work is in the store now; what cannot be removed is only disk space.
     let _ = fs::remove_dir_all(&work);
     Ok(action)
+}
+
+/// Renders the prompts of a `generate` step into a file, as far as they do not depend on answers, and says how many there
+/// are and what asking for their completions would take. Sends nothing and needs no key.
+///
+/// Errors: as for [`run_step`].
+pub fn dry_run_step(
+    plan: &Plan,
+    layout: &Layout,
+    machine: &Machine,
+    id: &str,
+    path: &Path,
+) -> Result<(usize, String), RunnerError> {
+    let step = find(plan, id)?;
+    let (key, inputs) = resolve(plan, layout, machine, step)?;
+    let mut context = Context {
+        plan,
+        step,
+        machine,
+        inputs,
+        work: layout.work(key.digest.as_str()),
+        out: layout.work(key.digest.as_str()).join("out"),
+        lineage: Lineage::default(),
+        stop: &Stop::default(),
+        requests: layout.requests(),
+        dry_run: Some(path.to_owned()),
+        emit: &mut |_| {},
+    };
+    match perform(&mut context) {
+        Err(RunnerError::DryRun { prompts, estimate, .. }) => Ok((prompts, estimate)),
+        Err(error) => Err(error),
+        Ok(_) => Ok((0, "asks nothing".to_owned())),
+    }
 }
 
 fn perform(context: &mut Context<'_>) -> Result<Made, RunnerError> {

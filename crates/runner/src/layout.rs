@@ -39,7 +39,7 @@ impl Layout {
         self.root.join("latest").join(file_safe(pipeline)).join(file_safe(step))
     }
 
-    /// Work in progress of a step, kept until it is finished: journals, checkpoints.
+    /// Work in progress of a step, kept until it is finished, such as checkpoints.
     pub fn work(&self, key: &str) -> PathBuf {
         self.root.join("work").join(key)
     }
@@ -57,6 +57,16 @@ impl Layout {
     /// What a step printed in a run.
     pub fn log(&self, run: &str, step: &str) -> PathBuf {
         self.run(run).join("logs").join(format!("{}.log", file_safe(step)))
+    }
+
+    /// The request cache: every completion that an endpoint was ever asked for.
+    pub fn requests(&self) -> PathBuf {
+        self.root.join("requests.sqlite")
+    }
+
+    /// The prompts that a dry run rendered for a step.
+    pub fn dry_run(&self, pipeline: &str, step: &str) -> PathBuf {
+        self.root.join("dry-run").join(file_safe(pipeline)).join(format!("{}.jsonl", file_safe(step)))
     }
 
     /// Digests of outside files by path, size and modification time.

@@ -33,7 +33,7 @@ mod stop;
 pub use action::{Action, Output};
 pub use error::RunnerError;
 pub use event::Event;
-pub use execute::run_step;
+pub use execute::{dry_run_step, run_step};
 pub use key::{KeyMaker, StepKey};
 pub use layout::Layout;
 pub use local::{Launch, LocalExecutor, RunOptions, Summary};

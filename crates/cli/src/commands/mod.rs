@@ -1,10 +1,13 @@
+mod cache;
 mod doctor;
+mod dry_run;
 mod plan;
 mod run;
 mod setup;
 mod show;
 mod step;
 
+pub(crate) use cache::cache;
 pub(crate) use doctor::doctor;
 pub(crate) use plan::plan;
 pub(crate) use run::run;

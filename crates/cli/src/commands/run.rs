@@ -8,6 +8,7 @@ use clinsynth_provision::Provision;
 use clinsynth_runner::{Event, Launch, Layout, LocalExecutor, Machine, RunLog, RunOptions, Summary, stop_on_signals};
 
 use crate::arguments::Run;
+use crate::commands::dry_run::dry_run;
 use crate::commands::plan::{matching, read_plan};
 use crate::commands::setup::tell;
 use crate::exit::Exit;
@@ -18,6 +19,9 @@ use crate::terminal::{Terminal, duration};
 pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let began = Instant::now();
     let plan = read_plan(&arguments.source, &arguments.only)?;
+    if arguments.dry_run {
+        return dry_run(&plan, &arguments.source.store);
+    }
     let options = RunOptions { force: forced(&plan, &arguments.force)?, keep_going: arguments.keep_going };
     let stop = stop_on_signals()?;
     let machine = Machine::new(Provision::new(None)?);
@@ -124,7 +128,7 @@ fn conclude(layout: &Layout, pipeline: &str, summary: &Summary, began: Instant) 
 }
 
 /// A path below the current folder is shown relative to it.
-fn shown(path: &Path) -> PathBuf {
+pub(super) fn shown(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).to_owned()
 }

@@ -17,19 +17,19 @@ pub(crate) fn above_zero<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::E
 }
 
 /// A number above 0 and at most 1.
-pub(super) fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+pub(crate) fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     checked(from, "a number above 0 and at most 1", |value| value > 0.0 && value <= 1.0)
 }
 
 /// A number of 0 or more, or null.
-pub(super) fn optional_zero_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+pub(crate) fn optional_zero_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     #[derive(Deserialize)]
     struct Checked(#[serde(deserialize_with = "zero_or_more")] f64);
     Ok(Option::<Checked>::deserialize(from)?.map(|checked| checked.0))
 }
 
 /// A number of 0 or more.
-pub(super) fn zero_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+pub(crate) fn zero_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     checked(from, "a number of 0 or more", |value| value >= 0.0)
 }
 

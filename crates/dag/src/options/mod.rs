@@ -8,7 +8,11 @@ mod learn;
 mod measure;
 mod run;
 
-pub(crate) use bounds::{above_zero as bounds_above_zero, byte_count, count as bounds_count, count_or_null, seconds};
+pub(crate) use bounds::{
+    above_zero as bounds_above_zero, byte_count, count as bounds_count, count_or_null,
+    optional_zero_or_more as bounds_optional_zero_or_more, seconds, share as bounds_share,
+    zero_or_more as bounds_zero_or_more,
+};
 pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
 pub use generate::{GenerateOptions, Task};

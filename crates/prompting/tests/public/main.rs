@@ -1,6 +1,7 @@
 //! The crate as its callers use it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod litellm;
 mod llama;
 mod recordings;
 
@@ -47,7 +48,7 @@ fn shipped_prompts(name: &str, settings: &GenerateSettings) -> Vec<Prompt> {
 fn ask(prompts: &[Prompt], backend: &Backend, settings: &GenerateSettings) -> Result<Answers, PromptingError> {
     let folder = tempfile::tempdir().unwrap();
     let cancel = AtomicBool::new(false);
-    let journal = folder.path().join("journal.jsonl");
-    let mut connections = Connections { journal: &journal, cancel: &cancel, observer: &mut |_| {} };
+    let cache = folder.path().join("requests.sqlite");
+    let mut connections = Connections { cache: &cache, cancel: &cancel, observer: &mut |_| {} };
     complete(&clear(prompts.to_vec(), backend)?, backend, settings, &mut connections)
 }

@@ -2,8 +2,8 @@
 
 use clinsynth_contract::{Digest, Entity, ErrorCase, HistoryPoint, Score, ScoredSpan, Sensitivity, Span};
 use clinsynth_reporting::{
-    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepSummary,
-    TrainingRun,
+    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepCost,
+    StepSummary, TrainingRun,
 };
 
 pub(crate) fn report() -> Report {
@@ -34,6 +34,7 @@ pub(crate) fn report() -> Report {
         scores: scores(),
         errors: errors(),
         egress: EgressSummary { hosts: vec![], replayed: 402 },
+        costs: Vec::new(),
         sensitivity: Sensitivity::Public,
     }
 }
@@ -48,6 +49,17 @@ pub(crate) fn live_report() -> Report {
         ],
         replayed: 0,
     };
+    report.costs = vec![StepCost {
+        step: "generate".into(),
+        completions: 1_593,
+        attempts: 1_612,
+        prompt_tokens: 402_113,
+        completion_tokens: 911_220,
+        charged_tokens: 1_316_009,
+        micros: 607_049,
+        currency: Some("USD".into()),
+        prices_as_of: Some("2026-11-01".into()),
+    }];
     report.sensitivity = Sensitivity::Restricted;
     report.history =
         (0..3).map(|seed| TrainingRun { name: format!("train@seed={seed}"), points: shifted(seed) }).collect();

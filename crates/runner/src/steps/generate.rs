@@ -1,17 +1,16 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use clinsynth_contract::{Example, Quarantined, Sensitivity};
 use clinsynth_dag::{GenerateOptions, Labels};
 use clinsynth_prompting::{
-    Answers, Backend, Connections, Endpoint, GenerateSettings, Label, Labelling, Parameters, ParseSettings, Parsed,
-    PromptingError, Recordings, Task, Template, Warning, clear, complete, enumerate, parse, read_seeds,
+    GenerateSettings, Label, Labelling, Parameters, ParseSettings, Parsed, Task, Template, Warning, clear, enumerate,
+    parse, read_seeds,
 };
 use serde_json::json;
 
 use crate::RunnerError;
 use crate::execute::{Context, Made};
+use crate::steps::ask::{ask, backend, cost};
 
 /// A language model, live or recorded, writes labelled examples.
 pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> Result<Made, RunnerError> {
@@ -32,7 +31,7 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
     };
     let prompts = enumerate(&template, &seeds, &settings)?;
     let cleared = clear(prompts, &backend)?;
-    let answers = answers(context, &cleared, &backend, &settings)?;
+    let answers = ask(context, &cleared, &backend, &settings)?;
     let Parsed { mut examples, quarantined, warnings } =
         parse(&answers.completions, cleared.prompts(), &ParseSettings::new(labelling))?;
     for example in &mut examples {
@@ -46,6 +45,7 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
     let facts = BTreeMap::from([
         ("requests".to_owned(), json!(cleared.prompts().len())),
         ("completion tokens".to_owned(), json!(tokens)),
+        ("cost".to_owned(), cost(&answers)),
     ]);
     let outputs = vec![
         context.write("prompts", cleared.prompts().to_vec())?,
@@ -66,27 +66,6 @@ fn labelling(context: &Context<'_>, options: &GenerateOptions) -> Labelling {
     Labelling { task, labels: described(&context.step.labels), relations: described(&options.relations) }
 }
 
-fn backend(context: &Context<'_>, options: &GenerateOptions) -> Result<Backend, RunnerError> {
-    let Some(planned) = &context.step.endpoint else {
-        let path = context.file("recordings").map(ToOwned::to_owned).or_else(|| options.recordings.clone());
-        let missing = || RunnerError::Empty {
-            step: context.step.id.clone(),
-            what: "provider `replay` needs `recordings`".to_owned(),
-        };
-        return Ok(Backend::Replay(Recordings::read(&path.ok_or_else(missing)?)?));
-    };
-    let mut endpoint = Endpoint::new(options.provider.clone(), planned.base_url.clone());
-    if let Some(variable) = &planned.api_key_env {
-        endpoint = endpoint.with_key_from(variable)?;
-    }
-    if planned.on_premises {
-        endpoint.on_premises = vec![planned.host()];
-    }
-    endpoint.concurrency = planned.concurrency as usize;
-    endpoint.timeout = Duration::from_secs(u64::from(planned.timeout_seconds));
-    Ok(Backend::Live(endpoint))
-}
-
 fn model(context: &Context<'_>, options: &GenerateOptions) -> String {
     let of_endpoint = context.step.endpoint.as_ref().map(|endpoint| endpoint.model.clone());
     options.model.clone().or(of_endpoint).unwrap_or_else(|| "replay".to_owned())
@@ -95,36 +74,6 @@ fn model(context: &Context<'_>, options: &GenerateOptions) -> String {
 /// Prompts are at least public text; what they quote of their inputs makes them as sensitive as those.
 fn input_sensitivity(context: &Context<'_>) -> Sensitivity {
     Sensitivity::highest(context.inputs.iter().map(|input| input.output.sensitivity))
-}
-
-fn answers(
-    context: &mut Context<'_>,
-    cleared: &clinsynth_prompting::ClearedPrompts,
-    backend: &Backend,
-    settings: &GenerateSettings,
-) -> Result<Answers, RunnerError> {
-    let journal = context.work.join("completions.journal");
-    let stop = Arc::clone(context.stop);
-    let result = complete(
-        cleared,
-        backend,
-        settings,
-        &mut Connections {
-            journal: &journal,
-            cancel: &stop,
-            observer: &mut |progress| {
-                let note = match progress.completion_tokens {
-                    0 => String::new(),
-                    tokens => format!("{tokens} tokens written, {} set aside", progress.set_aside),
-                };
-                context.progress("completions", progress.done as u64, progress.total as u64, note);
-            },
-        },
-    );
-    result.map_err(|error| match error {
-        PromptingError::Interrupted { .. } => RunnerError::Interrupted,
-        other => RunnerError::Prompting(other),
-    })
 }
 
 /// A warning as a row: the report counts it apart from what was set aside.
@@ -145,7 +94,7 @@ fn require_examples(context: &Context<'_>, examples: &[Example], set_aside: usiz
         return Ok(());
     }
     let what = format!(
-        "no completion gave an example ({set_aside} rows were set aside; see the journal of the step and the template)"
+        "no completion gave an example ({set_aside} rows were set aside; see the template and the model's settings)"
     );
     Err(RunnerError::Empty { step: context.step.id.clone(), what })
 }

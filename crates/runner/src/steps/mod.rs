@@ -1,5 +1,6 @@
 //! What each kind of step does: tables in, the leaf crates' work, tables out.
 
+mod ask;
 mod command;
 mod curate;
 mod evaluate;

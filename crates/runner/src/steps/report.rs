@@ -5,8 +5,8 @@ use clinsynth_contract::{
 };
 use clinsynth_dag::{ReportOptions, StepKind};
 use clinsynth_reporting::{
-    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepSummary,
-    TrainingRun, render,
+    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepCost,
+    StepSummary, TrainingRun, render,
 };
 use clinsynth_store::Dataset;
 
@@ -38,6 +38,7 @@ pub(crate) fn report(context: &mut Context<'_>, options: &ReportOptions) -> Resu
         scores: context.rows::<Score>("scores")?,
         errors: errors(context, options.error_examples as usize)?,
         egress: egress(context)?,
+        costs: costs(context),
         sensitivity: context.sensitivity("report.html"),
     };
     let path = context.out.join("report.html");
@@ -222,6 +223,16 @@ fn spread(cases: Vec<ErrorCase>, quoted: usize) -> Vec<ErrorCase> {
     let total = cases.len();
     let kept = |index: usize| total <= quoted || index * quoted / total != (index + 1) * quoted / total;
     cases.into_iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, case)| case).collect()
+}
+
+/// What the `generate` steps before it noted of their cost.
+fn costs(context: &Context<'_>) -> Vec<StepCost> {
+    let cost = |(id, action): (&str, &Action)| {
+        let mut cost: StepCost = serde_json::from_value(action.facts.get("cost")?.clone()).ok()?;
+        cost.step = id.to_owned();
+        Some(cost)
+    };
+    actions(context).into_iter().filter_map(cost).collect()
 }
 
 fn egress(context: &Context<'_>) -> Result<EgressSummary, RunnerError> {
