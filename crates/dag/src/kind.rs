@@ -112,11 +112,12 @@ impl Uses {
             Self::Generate
             | Self::Import
             | Self::Curate
-            | Self::Train
             | Self::Predict
             | Self::Evaluate
             | Self::Report
             | Self::Command => 1,
+            // 2: bfloat16 where the processor has it, fused kernels, a loss for each label.
+            Self::Train => 2,
         }
     }
 
