@@ -74,8 +74,8 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) json: bool,
     /// Render the prompts into files, say what asking for them would take, and call nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    #[arg(long = "dry-run")]
+    pub(crate) dry: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ use crate::chat::{ChatReply, ChatRequest};
 use crate::egress::{EgressGuard, Ticket};
 use crate::failure::Failure;
 use crate::ladder::{Ladder, Rung};
+use crate::live::Ended;
 use crate::price::{Scales, bytes};
 use crate::tally::{Outcome, Tally};
 use crate::transport::{Line, Parcel, Transport};
@@ -117,7 +118,7 @@ impl Asker {
     }
 
     /// Asks for one completion and makes it durable. Returns it with its cost.
-    pub(crate) async fn ask(&self, index: usize) -> Result<(Completion, Charge), Failure> {
+    pub(crate) async fn ask(&self, index: usize) -> Ended {
         match self.ask_down_the_ladder(index).await {
             Ok(arrival) => self.keep(index, arrival).await,
             Err(Failure::Answered) => {
@@ -182,10 +183,10 @@ impl Asker {
     }
 
     /// Makes a reply durable: completion, cost and counts in one transaction.
-    pub(crate) async fn keep(&self, index: usize, arrival: Arrival) -> Result<(Completion, Charge), Failure> {
+    pub(crate) async fn keep(&self, index: usize, arrival: Arrival) -> Ended {
         let prompt = self.prompts[index].clone();
         let Arrival { reply, number, batched } = arrival;
-        let (prompt_tokens, completion_tokens) = self.counted(&prompt, &reply);
+        let (prompt_tokens, completion_tokens) = counted(&prompt, &reply);
         let cost = self.scales(batched).charge(prompt_tokens.into(), completion_tokens.into());
         let counts = reply.prompt_tokens.zip(reply.completion_tokens);
         let completion = Completion {
@@ -223,13 +224,6 @@ impl Asker {
         Ok((completion, cost))
     }
 
-    /// The endpoint's counts, or four bytes a token where it gives none.
-    fn counted(&self, prompt: &Prompt, reply: &ChatReply) -> (u32, u32) {
-        let guess = |bytes: u64| u32::try_from(bytes.div_ceil(4)).unwrap_or(u32::MAX);
-        let prompt_tokens = reply.prompt_tokens.unwrap_or_else(|| guess(bytes(&prompt.messages)));
-        (prompt_tokens, reply.completion_tokens.unwrap_or_else(|| guess(reply.text.len() as u64)))
-    }
-
     fn question(&self, index: usize) -> Question {
         Question {
             key: self.keys[index].0.clone(),
@@ -247,12 +241,7 @@ impl Asker {
     /// Sorts a request's end into the tally.
     ///
     /// Errors: whatever ends the run.
-    pub(crate) fn settle(
-        &self,
-        tally: &mut Tally,
-        index: usize,
-        ended: Result<(Completion, Charge), Failure>,
-    ) -> Result<(), PromptingError> {
+    pub(crate) fn settle(&self, tally: &mut Tally, index: usize, ended: Ended) -> Result<(), PromptingError> {
         let (reason, detail) = match ended {
             Ok((completion, cost)) => {
                 tally.take(index, Outcome::Completed(completion), cost.micros);
@@ -284,7 +273,15 @@ impl Asker {
     }
 }
 
-/// A completion from the cache, under the request's present name.
+/// The endpoint's counts, or four bytes a token where it gives none.
+fn counted(prompt: &Prompt, reply: &ChatReply) -> (u32, u32) {
+    let guess = |bytes: u64| u32::try_from(bytes.div_ceil(4)).unwrap_or(u32::MAX);
+    let prompt_tokens = reply.prompt_tokens.unwrap_or_else(|| guess(bytes(&prompt.messages)));
+    (prompt_tokens, reply.completion_tokens.unwrap_or_else(|| guess(reply.text.len() as u64)))
+}
+
+/// A completion from the cache, under the request's present name. An equal prompt may have had less sensitive inputs then.
 fn renamed(completion: Completion, prompt: &Prompt) -> Completion {
-    Completion { request: prompt.request.clone(), sample: 0, ..completion }
+    let sensitivity = completion.sensitivity.max(prompt.sensitivity);
+    Completion { request: prompt.request.clone(), sample: 0, sensitivity, ..completion }
 }

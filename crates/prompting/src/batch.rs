@@ -95,9 +95,7 @@ async fn submit(asker: &Arc<Asker>, chunk: &[(usize, Vec<u8>)]) -> Result<Option
     if !file.is_empty() {
         let sensitivity = chunk.iter().map(|(index, _)| asker.prompts[*index].sensitivity);
         let api = Api::new(asker, clinsynth_contract::Sensitivity::highest(sensitivity));
-        if let Err(error) = create(asker, &api, &name, file).await {
-            return Err(error);
-        }
+        create(asker, &api, &name, file).await?;
     }
     Ok(begun.over_budget.map(|spent| (spent, begun.granted.len())))
 }

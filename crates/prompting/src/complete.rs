@@ -10,6 +10,7 @@ use crate::{ClearedPrompts, Endpoint, Estimate, GenerateSettings, PromptingError
 
 /// Who answers prompts.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has one")]
 pub enum Backend {
     /// Recorded completions: no key, no network.
     Replay(Recordings),

@@ -14,6 +14,9 @@ use crate::failure::Failure;
 use crate::tally::Tally;
 use crate::{Answers, Connections, Endpoint, Estimate, GenerateSettings, PromptingError};
 
+/// How a request ended: with a completion and its cost, or without.
+pub(crate) type Ended = Result<(Completion, Charge), Failure>;
+
 /// How often the caller's cancel flag is looked at.
 pub(crate) const CANCEL_CHECK: Duration = Duration::from_millis(50);
 
@@ -85,7 +88,7 @@ async fn drive(
     connections: &mut Connections<'_>,
 ) -> Result<(), PromptingError> {
     let mut waiting = tally.open().into_iter();
-    let mut flying: JoinSet<(usize, Result<(Completion, Charge), Failure>)> = JoinSet::new();
+    let mut flying: JoinSet<(usize, Ended)> = JoinSet::new();
     let mut fatal = None;
     loop {
         if connections.cancel.load(Ordering::Relaxed) {

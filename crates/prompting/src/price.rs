@@ -144,10 +144,10 @@ impl Scales {
     }
 
     fn likely_completion(&self, usage: &Usage) -> u64 {
-        if usage.replies > 0 {
-            return (usage.completion_tokens / usage.replies).min(self.most_completion.unwrap_or(u64::MAX));
+        match usage.completion_tokens.checked_div(usage.replies) {
+            Some(mean) => mean.min(self.most_completion.unwrap_or(u64::MAX)),
+            None => self.most_completion.map_or(500, |most| most.div_ceil(2)),
         }
-        self.most_completion.map_or(500, |most| most.div_ceil(2))
     }
 
     /// What prompts would take, `cached` of which are answered.

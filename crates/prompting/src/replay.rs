@@ -125,9 +125,10 @@ impl Recordings {
             free[found] = false;
             Some(found)
         };
-        let by_messages = |prompt: &Prompt| match self.by_messages.is_empty() {
-            true => None,
-            false => self.by_messages.get(&messages_digest(&prompt.messages)),
+        let by_messages = |prompt: &Prompt| {
+            // Most recordings carry no digests, and then none need be made.
+            let known = !self.by_messages.is_empty();
+            known.then(|| self.by_messages.get(&messages_digest(&prompt.messages))).flatten()
         };
         let mut found: Vec<Option<usize>> = prompts.iter().map(|prompt| take(by_messages(prompt))).collect();
         for (prompt, found) in prompts.iter().zip(&mut found) {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use clinsynth_contract::Sensitivity;
 use serde_json::{Value, json};
 
-use crate::live_tests::{endpoint, prompts, run, run_once, settings, texts, topic};
+use crate::live_tests::{endpoint, prompts, run, run_once, run_with, settings, texts, topic};
 use crate::test_server::{Reply, Server};
 use crate::{
     ApiKey, Backend, Budget, Endpoint, Price, Prices, PromptingError, Recordings, clear, collect_garbage, complete,
@@ -223,6 +224,36 @@ fn two_runs_at_once_ask_for_each_request_once() {
     assert_eq!(both, [expected.clone(), expected]);
     let topics: BTreeSet<String> = server.seen().iter().map(|seen| topic(&seen.body)).collect();
     assert_eq!((server.seen().len(), topics.len()), (60, 60));
+}
+
+#[test]
+fn a_cached_completion_is_as_sensitive_as_its_present_prompt() {
+    let server = Server::start(|_, _| Reply::chat("fine"));
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("requests.sqlite");
+    let endpoint = endpoint(server.base_url());
+    run(1, &endpoint, &cache).unwrap();
+    let mut secret = prompts(1);
+    secret[0].sensitivity = Sensitivity::Restricted;
+    let cleared = clear(secret, &Backend::Live(endpoint.clone())).unwrap();
+    let answers = run_with(&cleared, &endpoint, &cache, &AtomicBool::new(false), &mut |_| {}).unwrap();
+    assert_eq!((server.seen().len(), answers.completions[0].sensitivity), (1, Sensitivity::Restricted));
+}
+
+#[test]
+fn restricted_completions_are_not_exported() {
+    let server = Server::start(|_, _| Reply::chat("fine"));
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("requests.sqlite");
+    let endpoint = endpoint(server.base_url());
+    let mut some = prompts(3);
+    some[1].sensitivity = Sensitivity::Restricted;
+    let cleared = clear(some, &Backend::Live(endpoint.clone())).unwrap();
+    run_with(&cleared, &endpoint, &cache, &AtomicBool::new(false), &mut |_| {}).unwrap();
+    let mut recording = Vec::new();
+    let exported = export(&cache, None, &mut recording).unwrap();
+    assert_eq!((exported.written, exported.withheld), (2, 1));
+    assert!(!String::from_utf8(recording).unwrap().contains("t1"));
 }
 
 #[test]

@@ -274,11 +274,10 @@ impl Transport {
                 Leave::Claimed(owner) if !cache.is_alive(&owner) => {
                     cache.write(move |connection| release_all(connection, &owner)).await?;
                 }
-                Leave::Claimed(_) => self.wait_until(Instant::now() + CLAIM_CHECK).await?,
                 Leave::OverBudget(spent) if self.line.reserved.load(Ordering::Relaxed) == 0 => {
                     return Err(Failure::Fatal(self.line.endpoint.budget_spent(spent, ticket.reserved)));
                 }
-                Leave::OverBudget(_) => self.wait_until(Instant::now() + CLAIM_CHECK).await?,
+                Leave::Claimed(_) | Leave::OverBudget(_) => self.wait_until(Instant::now() + CLAIM_CHECK).await?,
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::terminal::{Terminal, duration};
 pub(crate) fn run(arguments: &Run) -> Result<Exit> {
     let began = Instant::now();
     let plan = read_plan(&arguments.source, &arguments.only)?;
-    if arguments.dry_run {
+    if arguments.dry {
         return dry_run(&plan, &arguments.source.store);
     }
     let options = RunOptions { force: forced(&plan, &arguments.force)?, keep_going: arguments.keep_going };

@@ -124,7 +124,7 @@ fn read_listing(connection: &Connection) -> rusqlite::Result<CacheListing> {
 }
 
 /// Removes completions that are older than an age, if one is given, and what processes that are gone left behind; gives
-/// the space back. What an endpoint was charged stays, so that a budget holds.
+/// the space back. How each model is asked for JSON will be found out anew. What an endpoint was charged stays, so that a budget holds.
 ///
 /// Errors: those of [`list`].
 pub fn collect_garbage(cache: &Path, age: Option<Duration>) -> Result<Collected, PromptingError> {
@@ -157,6 +157,7 @@ fn sweep(connection: &mut Connection, cache: &Path, age: Option<Duration>) -> ru
     for owner in owners.iter().filter(|owner| !owner::is_alive(cache, owner)) {
         collected.claims += transaction.execute("DELETE FROM claims WHERE owner = ?1", [owner])?;
     }
+    transaction.execute("UPDATE endpoints SET rung = NULL", ())?;
     transaction.commit()?;
     Ok(collected)
 }

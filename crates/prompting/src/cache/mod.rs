@@ -1,4 +1,4 @@
-//! The request cache: one SQLite database in which every completion is committed before it counts.
+//! The request cache: one `SQLite` database in which every completion is committed before it counts.
 //!
 //! All writes go through one thread, which commits whatever arrived together in one transaction: many requests in flight
 //! share one `fsync`. Several processes may hold the database open at once.
@@ -50,6 +50,7 @@ impl Cache {
     /// Errors: [`PromptingError::File`], [`PromptingError::CacheDamaged`], [`PromptingError::CacheVersion`].
     pub(crate) fn open(path: &Path) -> Result<Self, PromptingError> {
         let connection = open(path)?;
+        owner::remove_dead(path);
         let owner = Owner::new(path)?;
         let (jobs, receiver) = channel();
         let thread = std::thread::Builder::new()

@@ -4,6 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::PromptingError;
 
+/// End of the name of a file that is not locked yet.
+const NASCENT: &str = ".new";
+
 /// This process as the holder of claims: a file whose lock the system takes away when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Owner {
@@ -20,8 +23,10 @@ impl Owner {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let name = format!("{}-{}", std::process::id(), now.as_nanos());
         let path = folder.join(&name);
-        let lock = OpenOptions::new().create_new(true).write(true).open(&path).map_err(failed)?;
-        lock.lock().map_err(failed)?;
+        // Under its own name only once it is locked: a file without a lock counts as dead.
+        let nascent = folder.join(format!("{name}{NASCENT}"));
+        let lock = OpenOptions::new().create_new(true).write(true).open(&nascent).map_err(failed)?;
+        lock.lock().and_then(|()| fs::rename(&nascent, &path)).map_err(failed)?;
         Ok(Self { name, path, _lock: lock })
     }
 
@@ -32,7 +37,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // A file that stays is only that: its lock is gone, and `gc` removes it.
+        // A file that stays is only that: its lock is gone, and the next process removes it.
         drop(fs::remove_file(&self.path));
     }
 }
@@ -46,7 +51,8 @@ pub(crate) fn is_alive(database: &Path, name: &str) -> bool {
 /// Removes the files of processes that are gone, and says how many.
 pub(crate) fn remove_dead(database: &Path) -> usize {
     let entries = fs::read_dir(folder(database)).into_iter().flatten().flatten();
-    let dead = entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| !is_alive(database, name)));
+    let is_dead = |name: &str| !name.ends_with(NASCENT) && !is_alive(database, name);
+    let dead = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_dead));
     dead.filter(|entry| fs::remove_file(entry.path()).is_ok()).count()
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::PromptingError;
 
 /// How long a transaction waits for another process to end its own.
-const BUSY: Duration = Duration::from_secs(60);
+const BUSY: Duration = Duration::from_mins(1);
 
 /// Version of the tables below, kept in the database's `user_version`.
 const VERSION: i64 = 1;

@@ -79,8 +79,8 @@ pub(super) fn ask(
     let estimate = estimate(cleared, backend, settings, &cache)?;
     let words = estimate.as_ref().map_or_else(|| "answered from recordings".to_owned(), ToString::to_string);
     if let Some(path) = context.dry_run.clone() {
-        let lines: String = cleared.prompts().iter().map(|prompt| format!("{}\n", json!(prompt))).collect();
-        write_atomically(&path, lines.as_bytes())?;
+        let lines: Vec<String> = cleared.prompts().iter().map(|prompt| json!(prompt).to_string()).collect();
+        write_atomically(&path, (lines.join("\n") + "\n").as_bytes())?;
         let step = context.step.id.clone();
         return Err(RunnerError::DryRun { step, prompts: cleared.prompts().len(), path, estimate: words });
     }

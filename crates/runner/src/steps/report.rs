@@ -229,7 +229,7 @@ fn spread(cases: Vec<ErrorCase>, quoted: usize) -> Vec<ErrorCase> {
 fn costs(context: &Context<'_>) -> Vec<StepCost> {
     let cost = |(id, action): (&str, &Action)| {
         let mut cost: StepCost = serde_json::from_value(action.facts.get("cost")?.clone()).ok()?;
-        cost.step = id.to_owned();
+        id.clone_into(&mut cost.step);
         Some(cost)
     };
     actions(context).into_iter().filter_map(cost).collect()
