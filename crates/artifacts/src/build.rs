@@ -34,7 +34,7 @@ impl Default for BuildSettings {
     }
 }
 
-/// Reads the encoder in `encoder_dir` (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact
+/// Reads the encoder (BERT, `RoBERTa`, `DistilBERT` or ELECTRA) in `encoder_dir` (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact
 /// folder for tagging with `tags` to `out`, which is made if need be. The manifest is written last: a folder without
 /// one is not finished.
 ///
@@ -131,7 +131,7 @@ fn summary(encoder: &Encoder, weights: Digest) -> EncoderSummary {
         layers: encoder.layers,
         heads: encoder.heads,
         vocabulary: encoder.vocabulary,
-        positions: encoder.positions,
+        positions: encoder.positions(),
         padding: encoder.padding,
         weights,
     }

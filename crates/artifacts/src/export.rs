@@ -49,7 +49,8 @@ fn inference_weights(
     classes: usize,
 ) -> Result<Layout<StoredWeight>, ArtifactError> {
     let parameters = Layout::of(encoder, classes);
-    let tables = [&parameters.words, &parameters.positions, &parameters.types].map(|table| table.name.clone());
+    let tables = [&parameters.words, &parameters.positions].into_iter().chain(&parameters.types);
+    let tables: Vec<String> = tables.map(|table| table.name.clone()).collect();
     parameters.try_map(|parameter| {
         let whole = concatenated(tensors, parameter, encoder.family.prefix)?;
         Ok(match parameter.shape[..] {

@@ -2,6 +2,8 @@ use clinsynth_contract::{Dimension, ElementType};
 
 use crate::encoder::{Encoder, Layer, Layout, Pair};
 use crate::graph::{Graph, Value, float, int, ints};
+use crate::rules::activation::plain;
+use crate::rules::embedding::rows;
 
 /// A weight of the inference graph, float32 little-endian; matrices of linear layers as `[in, out]`.
 #[derive(Clone, Debug)]
@@ -50,13 +52,20 @@ fn attention_bias(graph: &mut Graph, mask: Value) -> Value {
 fn embed(graph: &mut Graph, encoder: &Encoder, weights: &Layout<Value>, input_ids: Value) -> Value {
     graph.enter("embeddings");
     let words = graph.op("Gather", &[weights.words, input_ids], &[int("axis", 0)]);
-    let [zero, one] = [0, 1].map(|number| graph.integers(&[number]));
     let length = graph.op("Shape", &[input_ids], &[int("start", 1), int("end", 2)]);
-    let positions = graph.op("Slice", &[weights.positions, zero, length, zero], &[]);
-    let types = graph.op("Slice", &[weights.types, zero, one, zero], &[]);
-    let sum = graph.add(words, types);
+    let positions = rows(graph, weights.positions, encoder.first_position as i64, length);
+    let mut sum = words;
+    if let Some(types) = weights.types {
+        let one = graph.integers(&[1]);
+        let types = rows(graph, types, 0, one);
+        sum = graph.add(sum, types);
+    }
     let sum = graph.add(sum, positions);
-    norm(graph, encoder, &weights.norm, sum)
+    let normed = norm(graph, encoder, &weights.norm, sum);
+    match &weights.embedding_projection {
+        Some(projection) => linear(graph, projection, normed),
+        None => normed,
+    }
 }
 
 fn encode(graph: &mut Graph, encoder: &Encoder, layer: &Layer<Value>, input: Value, bias: Value) -> Value {
@@ -65,7 +74,7 @@ fn encode(graph: &mut Graph, encoder: &Encoder, layer: &Layer<Value>, input: Val
     let sum = graph.add(projected, input);
     let attended = norm(graph, encoder, &layer.attention_norm, sum);
     let wide = linear(graph, &layer.intermediate, attended);
-    let active = gelu(graph, wide);
+    let active = plain(graph, encoder.activation, wide);
     let narrow = linear(graph, &layer.output, active);
     let sum = graph.add(narrow, attended);
     norm(graph, encoder, &layer.output_norm, sum)
@@ -86,16 +95,6 @@ fn attend(graph: &mut Graph, encoder: &Encoder, layer: &Layer<Value>, input: Val
     let context = graph.matmul(probabilities, value);
     let context = graph.op("Transpose", &[context], &[ints("perm", &[0, 2, 1, 3])]);
     graph.reshape(context, &[0, 0, heads * size])
-}
-
-/// `u · (1 + erf(u/√2)) / 2` in the shape that the library recognises and fuses.
-fn gelu(graph: &mut Graph, input: Value) -> Value {
-    let [root, one, half] = [std::f32::consts::SQRT_2, 1.0, 0.5].map(|number| graph.number(number));
-    let scaled = graph.op("Div", &[input, root], &[]);
-    let erf = graph.op("Erf", &[scaled], &[]);
-    let slope = graph.add(erf, one);
-    let product = graph.mul(input, slope);
-    graph.mul(product, half)
 }
 
 fn linear(graph: &mut Graph, layer: &Pair<Value>, input: Value) -> Value {

@@ -1,6 +1,6 @@
 //! Training graphs for a stock ONNX Runtime: forward, loss, backward and AdamW as ONNX operators.
 //!
-//! [`build`] reads a BERT encoder (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact folder:
+//! [`build`] reads a BERT, `RoBERTa`, `DistilBERT` or ELECTRA encoder (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact folder:
 //! weightless graphs for a training step, for gradients and for evaluation, the first checkpoint, and the manifest that
 //! says how to feed them. [`export`] turns a checkpoint into an inference model with its weights inside.
 //!

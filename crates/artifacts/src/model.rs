@@ -4,11 +4,11 @@ use clinsynth_contract::{Dimension, DropoutSite, ElementType, TensorSpec};
 
 use crate::encoder::{Encoder, Layer, Layout};
 use crate::graph::Value;
+use crate::rules::activation::Activated;
 use crate::rules::attention::{Attention, Heads};
 use crate::rules::cross_entropy::Loss;
 use crate::rules::dropout::Dropout;
 use crate::rules::embedding::{Embedding, Tables};
-use crate::rules::gelu::Gelu;
 use crate::rules::layer_norm::LayerNorm;
 use crate::rules::linear::{Factors, Linear};
 use crate::rules::tagging::Tagging;
@@ -43,13 +43,16 @@ pub(crate) fn batch_specs() -> [TensorSpec; 3] {
 pub(crate) fn dropout_sites(encoder: &Encoder) -> Vec<DropoutSite> {
     use Dimension::{Batch, Fixed, Sequence};
     let site = |name: String, shape: Vec<Dimension>, rate| DropoutSite { name, shape, rate };
-    let hidden = |name: String, rate| site(name, vec![Sequence, Batch, Fixed(encoder.hidden)], rate);
+    let wide = |name: String, size, rate| site(name, vec![Sequence, Batch, Fixed(size)], rate);
+    let hidden = |name: String, rate| wide(name, encoder.hidden, rate);
     let scores = vec![Batch, Fixed(encoder.heads), Sequence, Sequence];
-    let mut sites = vec![hidden(EMBEDDING_SITE.to_owned(), encoder.hidden_dropout)];
+    let mut sites = vec![wide(EMBEDDING_SITE.to_owned(), encoder.embedding, encoder.hidden_dropout)];
     for layer in 0..encoder.layers {
         let [probabilities, attention, output] = layer_sites(layer);
         sites.push(site(probabilities, scores.clone(), encoder.attention_dropout));
-        sites.push(hidden(attention, encoder.hidden_dropout));
+        if encoder.family.drops_attention_output {
+            sites.push(hidden(attention, encoder.hidden_dropout));
+        }
         sites.push(hidden(output, encoder.hidden_dropout));
     }
     sites.push(hidden(CLASSIFIER_SITE.to_owned(), encoder.classifier_dropout));
@@ -71,6 +74,7 @@ pub(crate) struct TokenClassifier {
     embedding: Embedding,
     embedding_norm: LayerNorm,
     embedding_dropout: Dropout,
+    embedding_projection: Option<Linear>,
     blocks: Vec<Block>,
     classifier_dropout: Dropout,
     head: Linear,
@@ -97,10 +101,17 @@ impl TokenClassifier {
     ) -> (Outcome, Self) {
         let mask = |site: &str| batch.masks.get(site).copied();
         tape.graph.enter("embeddings");
-        let tables = Tables { words: weights.words, positions: weights.positions, types: weights.types };
-        let (sum, embedding) = Embedding::forward(tape, tables, batch.input_ids, encoder.hidden as i64);
+        let first_position = encoder.first_position as i64;
+        let tables =
+            Tables { words: weights.words, positions: weights.positions, types: weights.types, first_position };
+        let (sum, embedding) = Embedding::forward(tape, tables, batch.input_ids, encoder.embedding as i64);
         let (normed, embedding_norm) = normalize(tape, encoder, (weights.norm.weight, weights.norm.bias), sum);
         let (mut hidden, embedding_dropout) = Dropout::forward(tape, mask(EMBEDDING_SITE), normed);
+        let mut embedding_projection = None;
+        if let Some(pair) = &weights.embedding_projection {
+            let (projected, linear) = Linear::forward(tape, pair.weight, pair.bias, hidden, Factors::ONE);
+            (hidden, embedding_projection) = (projected, Some(linear));
+        }
 
         let mut blocks = Vec::new();
         for (index, layer) in weights.layers.iter().enumerate() {
@@ -115,7 +126,16 @@ impl TokenClassifier {
         let (dropped, classifier_dropout) = Dropout::forward(tape, mask(CLASSIFIER_SITE), hidden);
         let (logits, head) = Linear::forward(tape, weights.head.weight, weights.head.bias, dropped, Factors::ONE);
         let (loss, tagging) = Tagging::forward(tape, logits, batch.labels, (classes as i64 - 1) / 2);
-        let saved = Self { embedding, embedding_norm, embedding_dropout, blocks, classifier_dropout, head, tagging };
+        let saved = Self {
+            embedding,
+            embedding_norm,
+            embedding_dropout,
+            embedding_projection,
+            blocks,
+            classifier_dropout,
+            head,
+            tagging,
+        };
         (Outcome { logits, loss }, saved)
     }
 
@@ -130,6 +150,9 @@ impl TokenClassifier {
             hidden = block.backward(tape, hidden);
         }
         tape.graph.enter("embeddings/backward");
+        if let Some(projection) = self.embedding_projection {
+            hidden = projection.backward(tape, hidden, None);
+        }
         let normed = self.embedding_dropout.backward(tape, hidden);
         let sum = self.embedding_norm.backward(tape, normed);
         self.embedding.backward(tape, sum);
@@ -145,7 +168,7 @@ struct Block {
     attention_dropout: Dropout,
     attention_norm: LayerNorm,
     intermediate: Linear,
-    gelu: Gelu,
+    activation: Activated,
     output: Linear,
     output_dropout: Dropout,
     output_norm: LayerNorm,
@@ -170,10 +193,11 @@ impl Block {
         let norm = (layer.attention_norm.weight, layer.attention_norm.bias);
         let (normed, attention_norm) = normalize(tape, encoder, norm, sum);
 
+        let [before, after] = Activated::factors(encoder.activation);
         let (wide, intermediate) =
-            Linear::forward(tape, layer.intermediate.weight, layer.intermediate.bias, normed, Gelu::BEFORE);
-        let (active, gelu) = Gelu::forward(tape, wide);
-        let (narrow, output) = Linear::forward(tape, layer.output.weight, layer.output.bias, active, Gelu::AFTER);
+            Linear::forward(tape, layer.intermediate.weight, layer.intermediate.bias, normed, before);
+        let (active, activation) = Activated::forward(tape, encoder.activation, wide);
+        let (narrow, output) = Linear::forward(tape, layer.output.weight, layer.output.bias, active, after);
         let (dropped, output_dropout) = Dropout::forward(tape, last, narrow);
         let sum = tape.graph.add(normed, dropped);
         let (result, output_norm) = normalize(tape, encoder, (layer.output_norm.weight, layer.output_norm.bias), sum);
@@ -184,7 +208,7 @@ impl Block {
             attention_dropout,
             attention_norm,
             intermediate,
-            gelu,
+            activation,
             output,
             output_dropout,
             output_norm,
@@ -196,7 +220,7 @@ impl Block {
         let sum = self.output_norm.backward(tape, gradient);
         let narrow = self.output_dropout.backward(tape, sum);
         let active = self.output.backward(tape, narrow, None);
-        let wide = self.gelu.backward(tape, active);
+        let wide = self.activation.backward(tape, active);
         let normed = self.intermediate.backward(tape, wide, Some(sum));
 
         let sum = self.attention_norm.backward(tape, normed);

@@ -36,7 +36,9 @@ impl WeightFile {
     pub(crate) fn tensors(&self) -> Result<StoredTensors<'_>, ArtifactError> {
         let tensors = SafeTensors::deserialize(&self.bytes)
             .map_err(|source| ArtifactError::Safetensors { path: self.path.clone(), source })?;
-        Ok(StoredTensors { path: &self.path, tensors })
+        let anchor = tensors.names().into_iter().find_map(|name| name.strip_suffix(ANCHOR));
+        let prefix = anchor.unwrap_or_default().to_owned();
+        Ok(StoredTensors { path: &self.path, tensors, prefix })
     }
 }
 
@@ -44,16 +46,25 @@ impl WeightFile {
 pub(crate) struct StoredTensors<'f> {
     path: &'f Path,
     tensors: SafeTensors<'f>,
+    /// What this file's encoder tensors begin with.
+    prefix: String,
 }
 
+/// The tensor that every family has under this name, behind whatever prefix.
+const ANCHOR: &str = "embeddings.word_embeddings.weight";
+
 impl StoredTensors<'_> {
-    /// The little-endian float32 elements of a tensor, found under its full name or without `prefix` (a bare encoder's
-    /// file), with today's endings or those of the first BERT releases (`gamma`, `beta`).
+    /// The little-endian float32 elements of a tensor, found under its full name or with the file's prefix in place of
+    /// the family's (none in a bare encoder's file), with today's endings or those of the first BERT releases (`gamma`,
+    /// `beta`).
     ///
     /// Errors: [`ArtifactError::MissingTensor`], [`ArtifactError::WrongTensor`].
     pub(crate) fn floats(&self, part: &StoredPart, prefix: &str) -> Result<&[u8], ArtifactError> {
-        let bare = part.name.strip_prefix(prefix).unwrap_or(&part.name);
-        let names = [&part.name, bare].into_iter().flat_map(|name| [name.to_owned(), early_name(name)]);
+        let bare = part.name.strip_prefix(prefix).map(|bare| format!("{}{bare}", self.prefix));
+        let names = [Some(&part.name), bare.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|name| [name.to_owned(), early_name(name)]);
         let Some(tensor) = names.into_iter().find_map(|name| self.tensors.tensor(&name).ok()) else {
             return Err(ArtifactError::MissingTensor { path: self.path.to_owned(), name: part.name.clone() });
         };

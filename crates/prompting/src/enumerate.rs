@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use clinsynth_contract::{Digest, Hasher, Message, Prompt, Sensitivity};
@@ -44,7 +45,7 @@ pub struct GenerateSettings {
 /// Errors: [`PromptingError::Template`], [`PromptingError::Labels`], [`PromptingError::Settings`].
 pub fn enumerate(
     template: &Template,
-    seeds: &[PromptSeed],
+    seeds: &[impl Borrow<PromptSeed>],
     settings: &GenerateSettings,
 ) -> Result<Vec<Prompt>, PromptingError> {
     settings.labelling.validate()?;
@@ -54,6 +55,7 @@ pub fn enumerate(
     let mut occurrences: BTreeMap<String, u32> = BTreeMap::new();
     let mut prompts = Vec::new();
     for seed in seeds.iter().take(settings.limit.unwrap_or(usize::MAX)) {
+        let seed = seed.borrow();
         let messages = template.render(&settings.labelling, seed)?;
         let digest = prompt_digest(&messages, &settings.parameters);
         let occurrence = occurrences.entry(digest.to_string()).or_default();
@@ -64,7 +66,7 @@ pub fn enumerate(
             template: template.name().to_owned(),
             digest: digest.to_string(),
             messages,
-            seed: seed.mention.clone(),
+            seed: seed.mentions(),
             topic: seed.topic.clone(),
             style: seed.style.clone(),
             count: seed.count,

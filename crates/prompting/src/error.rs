@@ -177,6 +177,21 @@ pub enum PromptingError {
         /// The most that the next request could cost.
         next: String,
     },
+    /// The candidates are used up, and fewer examples were accepted than asked for.
+    #[error(
+        "{accepted} of {count} examples were accepted out of {candidates} candidates (missing: {missing}): raise \
+         `max-candidates`, add seeds or recordings, or lower `count`"
+    )]
+    TooFewAccepted {
+        /// Examples accepted.
+        accepted: usize,
+        /// Examples asked for.
+        count: usize,
+        /// Examples that the model was asked for.
+        candidates: usize,
+        /// How many are missing of which class.
+        missing: String,
+    },
     /// A batch that the provider refused as a whole.
     #[error("`{url}` refuses batch `{id}` ({message}): correct the step, or set `mode: direct`")]
     BatchRefused {

@@ -48,6 +48,7 @@ mod error;
 mod extract;
 mod failure;
 mod fold;
+mod gather;
 mod labels;
 mod ladder;
 mod live;
@@ -58,8 +59,10 @@ mod pace;
 mod parse;
 mod price;
 mod reason;
+mod repair;
 mod replay;
 mod seeds;
+mod selection;
 #[cfg(test)]
 mod sending_tests;
 mod status;
@@ -80,6 +83,7 @@ pub use complete::{Answers, Backend, Connections, Progress, Spending, complete, 
 pub use endpoint::{ApiKey, Batching, Endpoint, JsonMode, Origin};
 pub use enumerate::{GenerateSettings, Parameters, enumerate};
 pub use error::PromptingError;
+pub use gather::{GatherSettings, Gathered, Target, class_counts, gather};
 pub use parse::{ParseSettings, Parsed, Warning, parse};
 pub use price::{Budget, Estimate, Price, Prices, money};
 pub use reason::Reason;

@@ -63,6 +63,12 @@ reasons! {
         FewerThanAsked = "fewer_than_asked",
         /// Warning: the completion holds more examples than were asked for; all are kept.
         MoreThanAsked = "more_than_asked",
+        /// Warning: the example failed; the model wrote it anew when it was shown the fault.
+        Repaired = "repaired",
+        /// Dropped: an example before it has the same text, and an exact number of distinct ones is asked for.
+        RepeatedText = "repeated_text",
+        /// Dropped: as many examples as asked for were accepted before it.
+        BeyondCount = "beyond_count",
     }
 }
 

@@ -93,6 +93,11 @@ impl Recordings {
         &self.rows
     }
 
+    /// Whether a recording answers these very messages.
+    pub(crate) fn answers_exactly(&self, prompt: &Prompt) -> bool {
+        !self.by_messages.is_empty() && self.by_messages.contains_key(&messages_digest(&prompt.messages))
+    }
+
     fn add(&mut self, recording: Recording) {
         let key = (recording.task, recording.topic.clone(), recording.style.clone(), recording.count);
         self.by_key.entry(key).or_default().push(self.rows.len());

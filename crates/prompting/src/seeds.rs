@@ -21,15 +21,31 @@ pub struct PromptSeed {
     pub label: Option<String>,
     /// Concept identifier of the mention.
     pub concept: Option<String>,
+    /// First mention of a pair that the examples should hold.
+    pub head: Option<String>,
+    /// Second mention of the pair.
+    pub tail: Option<String>,
+    /// Relation that the examples should state.
+    pub relation: Option<String>,
+}
+
+impl PromptSeed {
+    /// What the examples should hold, for their provenance: the mention, or the pair in order.
+    pub(crate) fn mentions(&self) -> Option<String> {
+        match (&self.mention, &self.head, &self.tail) {
+            (None, Some(head), Some(tail)) => Some(format!("{head} | {tail}")),
+            (mention, _, _) => mention.clone(),
+        }
+    }
 }
 
 /// Columns that a seed file may have; `count` it must have.
-const COLUMNS: [&str; 6] = ["topic", "style", "count", "mention", "label", "concept"];
+const COLUMNS: [&str; 9] = ["topic", "style", "count", "mention", "label", "concept", "head", "tail", "relation"];
 
 /// Reads seeds from tab-separated text with a header line, in order.
 ///
-/// Columns are found by name, in any order: `count` (at least 1) is required, `topic`, `style`, `mention`, `label` and
-/// `concept` are optional; an empty field is absent. Blank lines and lines that start with `#` are skipped.
+/// Columns are found by name, in any order: `count` (at least 1) is required, `topic`, `style`, `mention`, `label`,
+/// `concept`, `head`, `tail` and `relation` are optional; an empty field is absent. Blank lines and lines that start with `#` are skipped.
 ///
 /// Errors: [`PromptingError::File`], and [`PromptingError::Seeds`] with the line.
 pub fn read_seeds(path: &Path) -> Result<Vec<PromptSeed>, PromptingError> {
@@ -63,10 +79,14 @@ pub fn seed_rows(seeds: &[PromptSeed], source: &str) -> Vec<Seed> {
     let mut seen = BTreeSet::new();
     let mut rows = Vec::new();
     for seed in seeds {
-        for (kind, value) in [("mention", &seed.mention), ("topic", &seed.topic), ("style", &seed.style)] {
+        let mentions = [&seed.mention, &seed.head, &seed.tail].map(|value| ("mention", value));
+        for (kind, value) in mentions.into_iter().chain([("topic", &seed.topic), ("style", &seed.style)]) {
             let Some(value) = value else { continue };
-            let (label, concept) =
-                if kind == "mention" { (seed.label.clone(), seed.concept.clone()) } else { (None, None) };
+            let (label, concept) = if seed.mention.as_ref() == Some(value) {
+                (seed.label.clone(), seed.concept.clone())
+            } else {
+                (None, None)
+            };
             if seen.insert((kind, value, label.clone(), concept.clone())) {
                 rows.push(Seed {
                     id: format!("{kind}-{:05}", rows.len() + 1),
@@ -114,11 +134,17 @@ fn read_row(columns: &[&str], line: &str) -> Result<PromptSeed, String> {
             "mention" => seed.mention = value,
             "label" => seed.label = value,
             "concept" => seed.concept = value,
+            "head" => seed.head = value,
+            "tail" => seed.tail = value,
+            "relation" => seed.relation = value,
             _ => seed.count = read_count(field.trim())?,
         }
     }
     if seed.label.is_some() && seed.mention.is_none() {
         return Err("has a label but no mention".to_owned());
+    }
+    if seed.head.is_some() != seed.tail.is_some() {
+        return Err("has one mention of a pair but not the other".to_owned());
     }
     Ok(seed)
 }
@@ -164,7 +190,7 @@ mod tests {
         check(b"", "line 1: is missing: a header line is expected");
         check(
             b"topic\tcont\n",
-            "line 1: unknown column `cont`: expected some of topic, style, count, mention, label, concept",
+            "line 1: unknown column `cont`: expected some of topic, style, count, mention, label, concept, head, tail, relation",
         );
         check(b"topic\n", "line 1: column `count` is missing");
         check(b"count\tcount\n", "line 1: column `count` stands twice");
@@ -172,6 +198,7 @@ mod tests {
         check(b"topic\tcount\nanaemia\n", "line 2: 1 fields, expected 2 as in the header");
         check(b"count\n10\n\n0\n", "line 4: count `0` is not a whole number of at least 1");
         check(b"count\tlabel\n1\tDisease\n", "line 2: has a label but no mention");
+        check(b"count\thead\ttail\n1\tBRCA1\t\n", "line 2: has one mention of a pair but not the other");
         check(b"count\n1\n\xff\n", "line 3: is not UTF-8");
     }
 

@@ -88,6 +88,9 @@ fn variables(labelling: &Labelling, seed: &PromptSeed) -> Value {
         ("mention", optional(&seed.mention)),
         ("label", optional(&seed.label)),
         ("concept", optional(&seed.concept)),
+        ("head", optional(&seed.head)),
+        ("tail", optional(&seed.tail)),
+        ("relation", optional(&seed.relation)),
     ])
 }
 

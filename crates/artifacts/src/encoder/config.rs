@@ -4,19 +4,26 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 
 use crate::ArtifactError;
-use crate::encoder::Family;
+use crate::encoder::{Activation, Family};
 
 /// An encoder as its `config.json` describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
     pub(crate) family: &'static Family,
     pub(crate) hidden: usize,
+    /// Features of the embeddings: the hidden size, or less where they are projected to it.
+    pub(crate) embedding: usize,
     pub(crate) layers: usize,
     pub(crate) heads: usize,
     pub(crate) intermediate: usize,
     pub(crate) vocabulary: usize,
-    pub(crate) positions: usize,
+    /// Rows of the position embedding.
+    pub(crate) position_rows: usize,
+    /// The row of the first token.
+    pub(crate) first_position: usize,
+    /// Rows of the token type embedding, 0 for none.
     pub(crate) token_types: usize,
+    pub(crate) activation: Activation,
     pub(crate) padding: u32,
     pub(crate) epsilon: f32,
     pub(crate) initializer_range: f64,
@@ -34,26 +41,44 @@ impl Encoder {
         let family = config.family()?;
         let keys = &family.keys;
         let hidden_dropout = config.rate(keys.hidden_dropout, 0.1)?;
+        let hidden = config.size(keys.hidden)?;
+        let padding = config.number("pad_token_id", f64::from(family.padding))? as u32;
         let encoder = Self {
             family,
-            hidden: config.size(keys.hidden)?,
+            hidden,
+            embedding: keys.embedding.map_or(Ok(hidden), |key| config.size(key))?,
             layers: config.size(keys.layers)?,
             heads: config.size(keys.heads)?,
             intermediate: config.size(keys.intermediate)?,
             vocabulary: config.size("vocab_size")?,
-            positions: config.size(keys.positions)?,
-            token_types: config.size("type_vocab_size")?,
-            padding: config.number("pad_token_id", 0.0)? as u32,
+            position_rows: config.size(keys.positions)?,
+            first_position: if family.positions_after_padding { padding as usize + 1 } else { 0 },
+            token_types: keys.token_types.map_or(Ok(0), |key| config.count(key))?,
+            activation: config.activation(keys.activation)?,
+            padding,
             epsilon: config.number("layer_norm_eps", 1e-12)? as f32,
             initializer_range: config.number("initializer_range", 0.02)?,
             hidden_dropout,
             attention_dropout: config.rate(keys.attention_dropout, 0.1)?,
-            classifier_dropout: config.rate("classifier_dropout", hidden_dropout)?,
+            classifier_dropout: config.rate(keys.classifier_dropout, hidden_dropout)?,
         };
+        if encoder.position_rows <= encoder.first_position {
+            return Err(config.bad(keys.positions, "more than the padding id and one"));
+        }
         if encoder.hidden.is_multiple_of(encoder.heads) {
             return Ok(encoder);
         }
         Err(config.bad(keys.heads, "a divisor of the hidden size"))
+    }
+
+    /// The longest sequence in sub-tokens.
+    pub(crate) const fn positions(&self) -> usize {
+        self.position_rows - self.first_position
+    }
+
+    /// Whether the embeddings are projected to the hidden size.
+    pub(crate) const fn projects(&self) -> bool {
+        self.embedding != self.hidden
     }
 
     /// Features of one attention head.
@@ -94,6 +119,18 @@ impl Config {
     fn size(&self, key: &str) -> Result<usize, ArtifactError> {
         let size = self.json.get(key).and_then(Json::as_u64).filter(|&size| size > 0);
         size.map(|size| size as usize).ok_or_else(|| self.bad(key, "a whole number above 0"))
+    }
+
+    fn count(&self, key: &str) -> Result<usize, ArtifactError> {
+        let count = self.json.get(key).and_then(Json::as_u64);
+        count.map(|count| count as usize).ok_or_else(|| self.bad(key, "a whole number"))
+    }
+
+    fn activation(&self, key: &str) -> Result<Activation, ArtifactError> {
+        let Some(found) = self.json.get(key).filter(|found| !found.is_null()) else { return Ok(Activation::Gelu) };
+        let named = Activation::NAMES.iter().find(|(name, _)| found == name);
+        let supported = || Activation::NAMES.map(|(name, _)| format!("`{name}`")).join(", ");
+        named.map(|(_, activation)| *activation).ok_or_else(|| self.unsupported(key, found, supported()))
     }
 
     fn number(&self, key: &str, default: f64) -> Result<f64, ArtifactError> {

@@ -1,5 +1,5 @@
-/// How one family of encoders names its configuration keys and tensors. A further family is a further row of
-/// [`Family::ALL`].
+/// How one family of encoders names its configuration keys and tensors, and where its computation differs. A further
+/// family is a further row of [`Family::ALL`].
 #[derive(Debug)]
 pub(crate) struct Family {
     /// `model_type` in `config.json`.
@@ -12,6 +12,12 @@ pub(crate) struct Family {
     pub(crate) keys: Keys,
     /// Keys that must be absent or hold this JSON value: others change the computation.
     pub(crate) fixed: &'static [(&'static str, &'static str)],
+    /// The padding id where the configuration names none.
+    pub(crate) padding: u32,
+    /// Whether positions count from one past the padding id, not from 0.
+    pub(crate) positions_after_padding: bool,
+    /// Whether activations are dropped between attention and its residual.
+    pub(crate) drops_attention_output: bool,
     /// Tensor names below the prefix.
     pub(crate) tensors: Tensors,
     /// The classification layer, which has no prefix.
@@ -19,24 +25,34 @@ pub(crate) struct Family {
 }
 
 /// Configuration keys.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys {
     pub(crate) hidden: &'static str,
     pub(crate) layers: &'static str,
     pub(crate) heads: &'static str,
     pub(crate) intermediate: &'static str,
     pub(crate) positions: &'static str,
+    /// The activation of the feed-forward part.
+    pub(crate) activation: &'static str,
+    /// Number of token types, in families that have any.
+    pub(crate) token_types: Option<&'static str>,
+    /// Size of the embeddings, in families where it may differ from the hidden size.
+    pub(crate) embedding: Option<&'static str>,
     pub(crate) hidden_dropout: &'static str,
     pub(crate) attention_dropout: &'static str,
+    /// Dropout before the classification layer; the hidden dropout where the key is absent.
+    pub(crate) classifier_dropout: &'static str,
 }
 
 /// Tensor names, without `.weight` and `.bias`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Tensors {
     pub(crate) words: &'static str,
     pub(crate) positions: &'static str,
     pub(crate) types: &'static str,
     pub(crate) embedding_norm: &'static str,
+    /// From the embedding size to the hidden size, where they differ.
+    pub(crate) embedding_projection: &'static str,
     /// What a layer's number is put behind; the names below follow it.
     pub(crate) layer: &'static str,
     /// Queries, keys and values.
@@ -52,7 +68,7 @@ pub(crate) struct Tensors {
 
 impl Family {
     /// Every supported family.
-    pub(crate) const ALL: &'static [Self] = &[Self::BERT];
+    pub(crate) const ALL: &'static [Self] = &[Self::BERT, Self::ROBERTA, Self::DISTILBERT, Self::ELECTRA];
 
     /// BERT, Devlin et al. 2019, as `transformers` 5 stores it. The pooler is left out: token classification has none.
     const BERT: Self = Self {
@@ -65,21 +81,28 @@ impl Family {
             heads: "num_attention_heads",
             intermediate: "intermediate_size",
             positions: "max_position_embeddings",
+            activation: "hidden_act",
+            token_types: Some("type_vocab_size"),
+            embedding: None,
             hidden_dropout: "hidden_dropout_prob",
             attention_dropout: "attention_probs_dropout_prob",
+            classifier_dropout: "classifier_dropout",
         },
         fixed: &[
-            ("hidden_act", "\"gelu\""),
             ("position_embedding_type", "\"absolute\""),
             ("is_decoder", "false"),
             ("add_cross_attention", "false"),
             ("pruned_heads", "{}"),
         ],
+        padding: 0,
+        positions_after_padding: false,
+        drops_attention_output: true,
         tensors: Tensors {
             words: "embeddings.word_embeddings",
             positions: "embeddings.position_embeddings",
             types: "embeddings.token_type_embeddings",
             embedding_norm: "embeddings.LayerNorm",
+            embedding_projection: "embeddings_project",
             layer: "encoder.layer.",
             attention: ["attention.self.query", "attention.self.key", "attention.self.value"],
             merged: "attention.self.qkv",
@@ -90,6 +113,58 @@ impl Family {
             output_norm: "output.LayerNorm",
         },
         head: "classifier",
+    };
+
+    /// `RoBERTa`, Liu et al. 2019: BERT with positions behind the padding id.
+    const ROBERTA: Self = Self {
+        model_type: "roberta",
+        classifier_class: "RobertaForTokenClassification",
+        prefix: "roberta.",
+        padding: 1,
+        positions_after_padding: true,
+        ..Self::BERT
+    };
+
+    /// `DistilBERT`, Sanh et al. 2019: no token types, names of its own, and no dropout behind attention.
+    const DISTILBERT: Self = Self {
+        model_type: "distilbert",
+        classifier_class: "DistilBertForTokenClassification",
+        prefix: "distilbert.",
+        keys: Keys {
+            hidden: "dim",
+            layers: "n_layers",
+            heads: "n_heads",
+            intermediate: "hidden_dim",
+            positions: "max_position_embeddings",
+            activation: "activation",
+            token_types: None,
+            embedding: None,
+            hidden_dropout: "dropout",
+            attention_dropout: "attention_dropout",
+            classifier_dropout: "dropout",
+        },
+        drops_attention_output: false,
+        tensors: Tensors {
+            layer: "transformer.layer.",
+            attention: ["attention.q_lin", "attention.k_lin", "attention.v_lin"],
+            merged: "attention.qkv_lin",
+            projection: "attention.out_lin",
+            attention_norm: "sa_layer_norm",
+            intermediate: "ffn.lin1",
+            output: "ffn.lin2",
+            output_norm: "output_layer_norm",
+            ..Self::BERT.tensors
+        },
+        ..Self::BERT
+    };
+
+    /// ELECTRA's discriminator, Clark et al. 2020: embeddings of a size of their own, projected to the hidden size.
+    const ELECTRA: Self = Self {
+        model_type: "electra",
+        classifier_class: "ElectraForTokenClassification",
+        prefix: "electra.",
+        keys: Keys { embedding: Some("embedding_size"), ..Self::BERT.keys },
+        ..Self::BERT
     };
 
     /// The family of a `model_type`.

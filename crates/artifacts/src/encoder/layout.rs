@@ -11,10 +11,12 @@ pub(crate) struct Layout<T> {
     pub(crate) words: T,
     /// Position embedding.
     pub(crate) positions: T,
-    /// Token type embedding.
-    pub(crate) types: T,
+    /// Token type embedding, where there is one.
+    pub(crate) types: Option<T>,
     /// Layer norm of the embeddings.
     pub(crate) norm: Pair<T>,
+    /// From the embedding size to the hidden size, where they differ.
+    pub(crate) embedding_projection: Option<Pair<T>>,
     /// The layers, input side first.
     pub(crate) layers: Vec<Layer<T>>,
     /// Classification layer.
@@ -45,7 +47,9 @@ impl Layout<Parameter> {
     pub(crate) fn of(encoder: &Encoder, classes: usize) -> Self {
         let (tensors, hidden) = (&encoder.family.tensors, encoder.hidden);
         let name = |name: &str| format!("{}{name}", encoder.family.prefix);
-        let table = |stem: &str, rows| parameter(format!("{}.weight", name(stem)), vec![rows, hidden], true);
+        let table = |stem: &str, rows| parameter(format!("{}.weight", name(stem)), vec![rows, encoder.embedding], true);
+        let types = (encoder.token_types > 0).then(|| table(tensors.types, encoder.token_types));
+        let projected = || linear(&name(tensors.embedding_projection), hidden, encoder.embedding);
         let layer = |index| {
             let at = |stem: &str| name(&format!("{}{index}.{stem}", tensors.layer));
             let attention = tensors.attention.map(at);
@@ -60,9 +64,10 @@ impl Layout<Parameter> {
         };
         Self {
             words: table(tensors.words, encoder.vocabulary),
-            positions: table(tensors.positions, encoder.positions),
-            types: table(tensors.types, encoder.token_types),
-            norm: norm(&name(tensors.embedding_norm), hidden),
+            positions: table(tensors.positions, encoder.position_rows),
+            types,
+            norm: norm(&name(tensors.embedding_norm), encoder.embedding),
+            embedding_projection: encoder.projects().then(projected),
             layers: (0..encoder.layers).map(layer).collect(),
             head: linear(encoder.family.head, classes, hidden),
         }
@@ -76,10 +81,12 @@ impl Layout<Parameter> {
         let layers = self.layers.len();
         let at = |depth: usize| rates.layer_decay.powi((layers + 1 - depth) as i32);
         let embeddings = if rates.freezes_embeddings() { 0.0 } else { at(0) };
-        for table in [&mut self.words, &mut self.positions, &mut self.types] {
+        for table in [&mut self.words, &mut self.positions].into_iter().chain(&mut self.types) {
             table.rate = embeddings;
         }
-        self.norm.set_rate(embeddings);
+        for pair in std::iter::once(&mut self.norm).chain(&mut self.embedding_projection) {
+            pair.set_rate(embeddings);
+        }
         for (index, layer) in self.layers.iter_mut().enumerate() {
             let rate = if index < rates.frozen_layers { 0.0 } else { at(index + 1) };
             let Layer { qkv, projection, attention_norm, intermediate, output, output_norm } = layer;
@@ -102,7 +109,7 @@ impl Pair<Parameter> {
 pub struct Rates {
     /// Factor of the learning rate from each layer to the next lower one; 1 for the same rate everywhere.
     pub layer_decay: f32,
-    /// Whether the embeddings and their layer norm stay as they are.
+    /// Whether the embeddings, their layer norm and their projection stay as they are.
     pub frozen_embeddings: bool,
     /// Number of layers, from the input side, that stay as they are, and the embeddings with them.
     pub frozen_layers: usize,
@@ -127,8 +134,9 @@ impl<T> Layout<T> {
         Ok(Layout {
             words: make(&self.words)?,
             positions: make(&self.positions)?,
-            types: make(&self.types)?,
+            types: self.types.as_ref().map(&mut make).transpose()?,
             norm: self.norm.try_map(&mut make)?,
+            embedding_projection: self.embedding_projection.as_ref().map(|pair| pair.try_map(&mut make)).transpose()?,
             layers: self.layers.iter().map(|layer| layer.try_map(&mut make)).collect::<Result<_, _>>()?,
             head: self.head.try_map(&mut make)?,
         })

@@ -3,6 +3,7 @@
 //!
 //! A rule for each layer, not for each operator: the fusions that make a step fast cross operators.
 
+pub(crate) mod activation;
 pub(crate) mod attention;
 pub(crate) mod cross_entropy;
 pub(crate) mod dropout;

@@ -159,11 +159,11 @@ fn check_refused(change: impl FnOnce(&mut Value, &mut BTreeMap<String, (Vec<usiz
 fn refuses_what_the_graphs_do_not_hold() {
     check_refused(
         |config, _| config["model_type"] = json!("deberta-v2"),
-        "`config.json`: `model_type` is `deberta-v2`, supported is `bert`",
+        "`config.json`: `model_type` is `deberta-v2`, supported is `bert`, `roberta`, `distilbert`, `electra`",
     );
     check_refused(
-        |config, _| config["hidden_act"] = json!("gelu_new"),
-        "`config.json`: `hidden_act` is `gelu_new`, supported is `gelu`",
+        |config, _| config["hidden_act"] = json!("silu"),
+        "`config.json`: `hidden_act` is `silu`, supported is `gelu`, `gelu_new`, `gelu_fast`, `gelu_pytorch_tanh`, `relu`",
     );
     check_refused(
         |config, _| config["position_embedding_type"] = json!("relative_key"),

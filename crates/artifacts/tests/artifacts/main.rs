@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod export;
+mod families;
 mod folder;
 mod parity;
 mod peers;

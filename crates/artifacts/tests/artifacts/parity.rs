@@ -54,7 +54,7 @@ fn check_gradients(dropout: bool, choose: fn(&Recorded) -> &Pass, kernels: Optio
 }
 
 /// A graph's tensor by stored part.
-fn split<'p>(parameter: &'p Parameter, values: &'p [f32]) -> impl Iterator<Item = (&'p str, &'p [f32])> {
+pub(crate) fn split<'p>(parameter: &'p Parameter, values: &'p [f32]) -> impl Iterator<Item = (&'p str, &'p [f32])> {
     let mut rest = values;
     parameter.stored.iter().map(move |part| {
         let (slice, left) = rest.split_at(part.shape.iter().product());

@@ -59,7 +59,8 @@ pub(crate) fn drawn_weights(parameters: &[Parameter]) -> BTreeMap<String, (Vec<u
     let parts: BTreeMap<_, _> =
         parameters.iter().flat_map(|p| &p.stored).map(|part| (part.name.clone(), part.shape.clone())).collect();
     let draw_one = |(place, (name, shape)): (usize, (String, Vec<usize>))| {
-        let centre = if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
+        let norm = ["LayerNorm.weight", "layer_norm.weight"].iter().any(|ending| name.ends_with(ending));
+        let centre = if norm { 1.0 } else { 0.0 };
         let count = shape.iter().product();
         let values = (0..count).map(|index| draw(100 + place as u64, index) - 0.5 + centre).collect();
         (name, (shape, values))
@@ -160,7 +161,7 @@ fn parameters(config: &serde_json::Value) -> Vec<Parameter> {
 pub(crate) struct Batch {
     pub(crate) rows: usize,
     pub(crate) width: usize,
-    /// `[B][S]`, 0 for padding.
+    /// `[B][S]`, the padding id at padding.
     pub(crate) ids: Vec<i64>,
     pub(crate) mask: Vec<i64>,
     pub(crate) labels: Vec<i64>,
@@ -168,16 +169,22 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn drawn(number: u64, recorded: &Recorded) -> Self {
-        let (rows, width) = (recorded.batch, recorded.sequence);
+        Self::of(number, [recorded.batch, recorded.sequence], &recorded.config)
+    }
+
+    /// Batch `number` of `[B, S]` tokens whose ids are above the padding id.
+    pub(crate) fn of(number: u64, [rows, width]: [usize; 2], config: &serde_json::Value) -> Self {
         let stream = 1000 + 4 * number;
-        let vocabulary = recorded.config["vocab_size"].as_u64().unwrap() as f32;
+        let padding = config["pad_token_id"].as_i64().unwrap();
+        let ids = config["vocab_size"].as_i64().unwrap() - 1 - padding;
         let length = |row| if row == 0 { width } else { 1 + (width as f64 * f64::from(draw(stream, row))) as usize };
         let mut batch = Self { rows, width, ids: Vec::new(), mask: Vec::new(), labels: Vec::new() };
         for place in 0..rows * width {
             let inside = place % width < length(place / width);
             let labelled = inside && draw(stream + 2, place) >= 0.3;
             batch.mask.push(i64::from(inside));
-            batch.ids.push(if inside { 1 + (draw(stream + 1, place) * (vocabulary - 1.0)) as i64 } else { 0 });
+            let id = 1 + padding + (draw(stream + 1, place) * ids as f32) as i64;
+            batch.ids.push(if inside { id } else { padding });
             batch.labels.push(if labelled { (draw(stream + 3, place) * 3.0) as i64 } else { -100 });
         }
         batch
