@@ -49,7 +49,7 @@ fn mark(tokenizer: &mut Json, markers: &[&str]) -> Option<Vec<u32>> {
     let mut known: Vec<(String, u64)> = Vec::new();
     match &tokenizer["model"]["vocab"] {
         Json::Object(vocabulary) => {
-            known.extend(vocabulary.iter().filter_map(|(t, id)| Some((t.clone(), id.as_u64()?))))
+            known.extend(vocabulary.iter().filter_map(|(t, id)| Some((t.clone(), id.as_u64()?))));
         }
         Json::Array(vocabulary) => {
             known.extend((0..).zip(vocabulary).filter_map(|(id, entry)| Some((entry[0].as_str()?.to_owned(), id))));

@@ -81,7 +81,7 @@ impl Layout<Parameter> {
 
 impl Layout<Parameter> {
     /// Sets the factors of the learning rate by depth: 1 for the head, `decay` for the top layer, `decay²` for the next,
-    /// and so on down to the embeddings (as in ELECTRA's and BEiT's fine-tuning); 0 for what is frozen.
+    /// and so on down to the embeddings (as in ELECTRA's and `BEiT`'s fine-tuning); 0 for what is frozen.
     pub(crate) fn set_rates(&mut self, rates: &Rates) {
         let layers = self.layers.len();
         let at = |depth: usize| rates.layer_decay.powi((layers + 1 - depth) as i32);

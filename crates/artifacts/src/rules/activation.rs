@@ -69,7 +69,7 @@ impl Activated {
 }
 
 /// `√(2/π)` twice, for `(1 + tanh a) / 2 = σ(2a)`.
-const TWICE_ROOT: f32 = 1.595_769_1;
+const TWICE_ROOT: f32 = 1.595_769;
 /// The factor of the cube.
 const CUBIC: f32 = 0.044_715;
 
