@@ -113,3 +113,18 @@ fn a_users_program_over_parquet() {
     let output = place.command(&["run", "pipeline.yaml"]).env("SECRET", "s").output().unwrap();
     crate::workplace::Ended::of(&output).check(0, &["8 ran"]);
 }
+
+/// What a template takes in decides the prompts as the template does.
+#[test]
+fn an_included_file_is_part_of_the_key() {
+    let place = Workplace::new();
+    let generate = ["run", "pipeline.yaml", "--only", "generate"];
+    place.write("prompt.md.j2", "--- user\nWrite {{ count }} sentences on {{ topic }}.\n{% include \"rules.md\" %}\n");
+    place.clinsynth(&generate).check(2, &["included file `rules.md`"]);
+    place.write("rules.md", "Mark every disease.");
+    place.clinsynth(&generate).check(0, &["1 ran"]);
+    place.clinsynth(&generate).check(0, &["0 ran"]);
+    place.write("rules.md", "Mark every disease, each time it occurs.");
+    place.clinsynth(&["plan", "pipeline.yaml"]).check(0, &["included rules.md changed"]);
+    place.clinsynth(&generate).check(0, &["1 ran"]);
+}

@@ -112,3 +112,17 @@ fn a_benchmark_in_either_form_is_scored_besides() {
     fs::write(place.path("small.tsv"), b"a\tO\n\xff\tO\n").unwrap();
     place.clinsynth(&["run", "pipeline.yaml", "--set", "benchmark=small.tsv"]).check(2, &["small.tsv", "UTF-8"]);
 }
+
+/// An exact number is accepted, and the rest is set aside; or the step says what is missing.
+#[test]
+fn a_count_is_reached_exactly_or_refused() {
+    let place = Workplace::new();
+    let generate = ["run", "pipeline.yaml", "--only", "generate"];
+    place.edit("recordings: ner.jsonl", "recordings: ner.jsonl, count: 18");
+    place.clinsynth(&generate).check(0, &["1 ran"]);
+    let examples: Vec<Example> = Dataset::open(place.output("generate", "examples")).unwrap().read().unwrap();
+    let texts: std::collections::BTreeSet<&str> = examples.iter().map(|example| &*example.text).collect();
+    assert_eq!((examples.len(), texts.len()), (18, 18));
+    place.edit("count: 18", "count: 2000");
+    place.clinsynth(&generate).check(1, &["of 2000 examples were accepted", "max-candidates"]);
+}

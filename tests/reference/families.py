@@ -1,17 +1,20 @@
-"""Writes crates/artifacts/tests/data/families.json: what PyTorch makes of a tiny token classifier of each family.
+"""Writes crates/artifacts/tests/data/families.json and sequences.json: what PyTorch makes of a tiny classifier of each
+family, of tokens and of sequences.
 
 python tests/reference/families.py        (needs torch and transformers)
 
 As bert_gradients.py, whose formula draws weights, tokens, labels and dropout masks; the file holds results only: logits and
-loss without dropout, loss and gradients with it, and the shapes of the parameters, in their sorted order.
+loss without dropout, loss and gradients with it, and the shapes of the parameters, in their sorted order. Sequences are
+classified by Hugging Face's head of the family, or by the states where two entities start through a head like RoBERTa's,
+and learn with class weights and label smoothing.
 """
 import json
 import pathlib
 
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-FILE = pathlib.Path(__file__).parents[2] / "crates/artifacts/tests/data/families.json"
+FOLDER = pathlib.Path(__file__).parents[2] / "crates/artifacts/tests/data"
 TAGS, BATCH, SEQUENCE = 3, 4, 7
 MASK = (1 << 64) - 1
 BERT = dict(vocab_size=23, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12, max_position_embeddings=9, type_vocab_size=2,
@@ -65,22 +68,74 @@ def exact(tensor):
     return [float(f"{value:.8g}") for value in tensor.detach().flatten().tolist()]
 
 
-def record(family, config):
-    model = AutoModelForTokenClassification.from_config(AutoConfig.for_model(family, **config, num_labels=TAGS), attn_implementation="eager")
+def redraw(model):
     named = sorted(model.named_parameters())
     for place, (name, parameter) in enumerate(named):
         norm = name.lower().endswith(("layernorm.weight", "layer_norm.weight"))
         parameter.data = (draws(100 + place, *parameter.shape) - 0.5) + (1.0 if norm else 0.0)
-    inputs = batch(config["pad_token_id"])
-    plain = model.eval()(**inputs)
+    return named
+
+
+def passes(model, family, config, forward):
+    """`forward(model)` gives loss and logits."""
+    named = redraw(model)
+    loss, logits = forward(model.eval())
     calls = []
-    torch.nn.functional.dropout = drop(calls)
-    dropped = model.train()(**inputs)
-    dropped.loss.backward()
+    original, torch.nn.functional.dropout = torch.nn.functional.dropout, drop(calls)
+    dropped, _ = forward(model.train())
+    dropped.backward()
+    torch.nn.functional.dropout = original
     return dict(config=dict(model_type=family, **config), shapes={name: list(parameter.shape) for name, parameter in named},
-                loss=plain.loss.item(), logits=exact(plain.logits), rates=calls, dropped_loss=dropped.loss.item(),
+                loss=loss.item(), logits=exact(logits), rates=calls, dropped_loss=dropped.item(),
                 gradients={name: exact(parameter.grad) for name, parameter in named})
 
 
+def tokens(family, config):
+    model = AutoModelForTokenClassification.from_config(AutoConfig.for_model(family, **config, num_labels=TAGS), attn_implementation="eager")
+    return passes(model, family, config, lambda model: model(**batch(config["pad_token_id"])).to_tuple()[:2])
+
+
+class Starts(torch.nn.Module):
+    def __init__(self, family, config):
+        super().__init__()
+        encoder = AutoModel.from_config(AutoConfig.for_model(family, **config), attn_implementation="eager")
+        if hasattr(encoder, "pooler"): encoder.pooler = None
+        self.family, self.rate = family, config.get("dropout", config.get("hidden_dropout_prob"))
+        self.add_module(family, encoder)
+        hidden = encoder.config.hidden_size
+        self.classifier = torch.nn.ModuleDict(dict(dense=torch.nn.Linear(2 * hidden, hidden), out_proj=torch.nn.Linear(hidden, TAGS)))
+
+    def forward(self, starts, **inputs):
+        states = getattr(self, self.family)(**inputs).last_hidden_state
+        pair = torch.gather(states, 1, starts[:, :, None].expand(-1, -1, states.shape[-1])).flatten(1)
+        dropout = lambda values: torch.nn.functional.dropout(values, self.rate, self.training)
+        return self.classifier["out_proj"](dropout(torch.tanh(self.classifier["dense"](dropout(pair)))))
+
+
+def sequences(family, config, by_starts, weights, smoothing):
+    """Streams 1003 and 1005: labels, of which the last does not count, and places of starts within the lengths."""
+    inputs = batch(config["pad_token_id"])
+    labels = (draws(1003, BATCH) * TAGS).long()
+    labels[-1] = -100
+    starts = (draws(1005, BATCH, 2) * inputs["attention_mask"].sum(1, keepdim=True)).long()
+    del inputs["labels"]
+    loss = lambda logits: torch.nn.functional.cross_entropy(logits, labels, weight=torch.tensor(weights or [1.0] * TAGS), label_smoothing=smoothing)
+
+    def forward(model):
+        logits = model(starts=starts, **inputs) if by_starts else model(**inputs).logits
+        return loss(logits), logits
+    if by_starts: model = Starts(family, config)
+    else: model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(family, **config, num_labels=TAGS), attn_implementation="eager")
+    recorded = passes(model, family, config, forward)
+    return dict(**recorded, by_starts=by_starts, weights=weights, smoothing=smoothing, labels=labels.tolist(), starts=starts.flatten().tolist())
+
+
+def write(name, cases):
+    (FOLDER / name).write_text(json.dumps(cases, separators=(",", ":")) + "\n")
+
+
 torch.set_num_threads(1)
-FILE.write_text(json.dumps([record(*case) for case in CASES], separators=(",", ":")) + "\n")
+write("families.json", [tokens(*case) for case in CASES])
+bert, roberta, distilbert, electra = CASES[1], CASES[2], CASES[4], CASES[5]
+write("sequences.json", [sequences(*bert, False, [0.5, 2.0, 1.25], 0.1), sequences(*roberta, False, [], 0.0), sequences(*distilbert, False, [], 0.2),
+                         sequences(*electra, False, [1.0, 3.0, 0.25], 0.0), sequences(*bert, True, [0.5, 2.0, 1.25], 0.1), sequences(*distilbert, True, [], 0.0)])

@@ -3,15 +3,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use clinsynth_contract::{
-    ARTIFACT_FORMAT, AdamWScalars, Digest, DropoutSite, EncoderSummary, Manifest, Parameter, TagSet,
-};
+use clinsynth_contract::{ARTIFACT_FORMAT, AdamWScalars, Digest, EncoderSummary, Manifest, Parameter, TagSet};
 
 use crate::ArtifactError;
 use crate::encoder::{Encoder, Layout, Rates};
 use crate::graph::OPSET;
 use crate::model::{batch_specs, dropout_sites};
 use crate::step::Blueprint;
+use crate::task::{Classification, Task};
 use crate::weights::{Checkpoint, WeightFile, encode_checkpoint, normal_draws};
 
 /// The least ONNX Runtime (1.x) that the graphs were made for; the binding asks for the same.
@@ -49,17 +48,62 @@ pub fn build(
     settings: &BuildSettings,
     out: &Path,
 ) -> Result<Manifest, ArtifactError> {
+    let (task, names) = (Task::Tags(tags.len()), [tags.names(), tags.labels().to_vec()]);
+    build_task(encoder_dir, task, names, settings, out)
+}
+
+/// [`build`] for classes of whole sequences. The linear layer before the classification layer is the encoder's pooler
+/// where the family has one and the file holds it, and starts anew otherwise. `Manifest::tags` and `labels.json` name the
+/// classes.
+///
+/// Errors: as [`build`]'s, and [`ArtifactError::Classification`].
+pub fn build_classifier(
+    encoder_dir: &Path,
+    classification: &Classification,
+    settings: &BuildSettings,
+    out: &Path,
+) -> Result<Manifest, ArtifactError> {
+    check_classification(classification)?;
+    let classes = classification.classes.clone();
+    build_task(encoder_dir, Task::Sequence(classification), [classes.clone(), classes], settings, out)
+}
+
+fn check_classification(settings: &Classification) -> Result<(), ArtifactError> {
+    let Classification { classes, weights, smoothing, .. } = settings;
+    let problem = if classes.len() < 2 {
+        format!("a classification needs two classes, given are {}", classes.len())
+    } else if !weights.is_empty() && weights.len() != classes.len() {
+        format!("{} classes have {} weights: give one for each class, or none", classes.len(), weights.len())
+    } else if let Some(weight) = weights.iter().find(|weight| !(weight.is_finite() && **weight > 0.0)) {
+        format!("the class weight `{weight}` is not above 0")
+    } else if !(0.0..1.0).contains(smoothing) {
+        format!("label smoothing `{smoothing}` is not from 0 to below 1")
+    } else {
+        return Ok(());
+    };
+    Err(ArtifactError::Classification { problem })
+}
+
+/// `names`: of the outputs, and of the labels.
+fn build_task(
+    encoder_dir: &Path,
+    task: Task<'_>,
+    [outputs, labels]: [Vec<String>; 2],
+    settings: &BuildSettings,
+    out: &Path,
+) -> Result<Manifest, ArtifactError> {
     let encoder = Encoder::read(&encoder_dir.join(Manifest::CONFIG))?;
     let weights = WeightFile::read(&encoder_dir.join(Manifest::WEIGHTS))?;
     if settings.rates.frozen_layers > encoder.layers {
         return Err(ArtifactError::TooManyFrozen { frozen: settings.rates.frozen_layers, layers: encoder.layers });
     }
-    let mut parameters = Layout::of(&encoder, tags.len());
+    let mut parameters = Layout::of(&encoder, &task);
     parameters.set_rates(&settings.rates);
-    let dropout = if settings.dropout { dropout_sites(&encoder) } else { Vec::new() };
+    let dropout = if settings.dropout { dropout_sites(&encoder, &task) } else { Vec::new() };
     let checkpoint = first_checkpoint(&encoder, &weights, &parameters, settings.seed, out)?;
 
-    let files = unchanging_files(encoder_dir, tags, &encoder, &parameters, &dropout)?;
+    let blueprint = Blueprint { encoder: &encoder, parameters: &parameters, dropout: &dropout, task };
+    let files = unchanging_files(encoder_dir, &labels, &blueprint)?;
     for (name, bytes) in &files {
         write(&out.join(name), bytes)?;
     }
@@ -69,9 +113,9 @@ pub fn build(
         opset: OPSET,
         least_onnxruntime: LEAST_ONNXRUNTIME,
         encoder: summary(&encoder, weights.digest()),
-        tags: tags.names(),
+        tags: outputs,
         parameters: parameters.to_vec(),
-        batch: batch_specs().into(),
+        batch: batch_specs(&task),
         dropout,
         scalars: AdamWScalars::NAMES.map(str::to_owned).into(),
         digests: files.iter().map(|(name, bytes)| ((*name).to_owned(), Digest::of(bytes))).collect(),
@@ -83,19 +127,16 @@ pub fn build(
 /// Graphs, labels and the encoder's own files, by name.
 fn unchanging_files(
     encoder_dir: &Path,
-    tags: &TagSet,
-    encoder: &Encoder,
-    parameters: &Layout<Parameter>,
-    dropout: &[DropoutSite],
+    labels: &[String],
+    blueprint: &Blueprint<'_>,
 ) -> Result<BTreeMap<&'static str, Vec<u8>>, ArtifactError> {
-    let blueprint = Blueprint { encoder, parameters, dropout, classes: tags.len() };
     Ok(BTreeMap::from([
         (Manifest::TRAINING_MODEL, blueprint.training_graph().encode()?),
         (Manifest::GRADIENT_MODEL, blueprint.gradient_graph().encode()?),
         (Manifest::EVAL_MODEL, blueprint.eval_graph().encode()?),
         (Manifest::CONFIG, read(&encoder_dir.join(Manifest::CONFIG))?),
         (Manifest::TOKENIZER, read(&encoder_dir.join(Manifest::TOKENIZER))?),
-        (Manifest::LABELS, json(tags.labels())),
+        (Manifest::LABELS, json(labels)),
     ]))
 }
 
@@ -108,16 +149,21 @@ fn first_checkpoint(
     out: &Path,
 ) -> Result<Vec<u8>, ArtifactError> {
     let tensors = weights.tensors()?;
-    let head = [&parameters.head.weight, &parameters.head.bias].map(|parameter| &parameter.name);
+    let (head, pooler) = (&parameters.head, parameters.pooler.as_ref());
+    let drawn: Vec<&String> =
+        std::iter::once(head).chain(pooler).flat_map(|pair| [&pair.weight.name, &pair.bias.name]).collect();
     let mut checkpoint = Checkpoint::new();
     for part in parameters.to_vec().into_iter().flat_map(|parameter| parameter.stored) {
         let count = part.shape.iter().product();
-        let bytes = if part.name == *head[0] {
-            Cow::Owned(normal_draws(count, encoder.initializer_range, seed))
-        } else if part.name == *head[1] {
-            Cow::Owned(vec![0; count * size_of::<f32>()])
-        } else {
-            Cow::Borrowed(tensors.floats(&part, encoder.family.prefix)?)
+        let stored = tensors.floats(&part, encoder.family.prefix);
+        // Only a layer of the encoder's own is taken over: a head of the same name learnt another task.
+        let own = part.name.starts_with(encoder.family.prefix) && stored.is_ok();
+        let bytes = match drawn.iter().position(|name| **name == part.name) {
+            Some(place) if !own && place % 2 == 0 => {
+                Cow::Owned(normal_draws(count, encoder.initializer_range, seed.wrapping_add(place as u64)))
+            }
+            Some(_) if !own => Cow::Owned(vec![0; count * size_of::<f32>()]),
+            _ => Cow::Borrowed(stored?),
         };
         checkpoint.insert(part.name, (part.shape, bytes));
     }

@@ -15,6 +15,12 @@ pub enum ArtifactError {
         /// Layers of the encoder.
         layers: usize,
     },
+    /// The settings of a classification contradict themselves.
+    #[error("{problem}")]
+    Classification {
+        /// What is wrong.
+        problem: String,
+    },
     /// A file cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
@@ -72,6 +78,12 @@ pub enum ArtifactError {
         /// Why.
         #[source]
         source: safetensors::SafeTensorError,
+    },
+    /// The tokenizer has no vocabulary to add to.
+    #[error("`{}` holds no vocabulary under `model.vocab`", path.display())]
+    NoVocabulary {
+        /// The tokenizer.
+        path: PathBuf,
     },
     /// A weight is absent.
     #[error("`{}` holds no tensor `{name}`", path.display())]

@@ -7,6 +7,8 @@ use crate::ArtifactError;
 use crate::build::{json, read, write};
 use crate::encoder::{Encoder, Layout};
 use crate::inference::{StoredWeight, inference_graph};
+use crate::model::STARTS;
+use crate::task::{Classification, Pooling, Task};
 use crate::weights::{StoredTensors, WeightFile};
 
 /// The inference model's file.
@@ -21,8 +23,9 @@ pub struct Exported {
 
 /// Writes a checkpoint as an inference model to `out`, which is made if need be:
 /// - `model.onnx`: inputs `input_ids` and `attention_mask` int64 `[batch, sequence]`, output `logits` float32
-///   `[batch, sequence, tags]`; positions from 0, token types 0; weights inside;
-/// - `config.json`: the encoder's, as a Hugging Face token classifier with `id2label` and `label2id`;
+///   `[batch, sequence, tags]`; positions in order from the first, token types 0; weights inside. A sequence classifier's
+///   logits are `[batch, classes]`, and with [`Pooling::EntityStarts`] it takes `entity_starts` int64 `[batch, 2]` too;
+/// - `config.json`: the encoder's, as a Hugging Face classifier with `id2label` and `label2id`;
 /// - `labels.json` and `tokenizer.json` as in the artifact folder.
 ///
 /// Errors: the artifact folder or the checkpoint is unreadable or incomplete, or `out` cannot be written.
@@ -31,11 +34,14 @@ pub fn export(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<
     let config_path = artifact_dir.join(Manifest::CONFIG);
     let encoder = Encoder::read(&config_path)?;
     let file = WeightFile::read(&checkpoint_dir.join(Manifest::WEIGHTS))?;
-    let weights = inference_weights(&file.tensors()?, &encoder, manifest.tags.len())?;
-    let model = inference_graph(&encoder, &weights, manifest.tags.len()).encode()?;
+    let classification = classification(&manifest);
+    let task = classification.as_ref().map_or(Task::Tags(manifest.tags.len()), Task::Sequence);
+    let weights = inference_weights(&file.tensors()?, &encoder, &task)?;
+    let model = inference_graph(&encoder, &weights, &task).encode()?;
+    let class = task.sequence_head(&encoder).map_or(encoder.family.classifier_class, |head| head.class);
 
     write(&out.join(MODEL), &model)?;
-    write(&out.join(Manifest::CONFIG), &json(&classifier_config(&config_path, &encoder, &manifest.tags)?))?;
+    write(&out.join(Manifest::CONFIG), &json(&classifier_config(&config_path, class, &manifest.tags)?))?;
     for name in [Manifest::LABELS, Manifest::TOKENIZER] {
         write(&out.join(name), &read(&artifact_dir.join(name))?)?;
     }
@@ -46,9 +52,9 @@ pub fn export(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<
 fn inference_weights(
     tensors: &StoredTensors<'_>,
     encoder: &Encoder,
-    classes: usize,
+    task: &Task<'_>,
 ) -> Result<Layout<StoredWeight>, ArtifactError> {
-    let parameters = Layout::of(encoder, classes);
+    let parameters = Layout::of(encoder, task);
     let tables = [&parameters.words, &parameters.positions].into_iter().chain(&parameters.types);
     let tables: Vec<String> = tables.map(|table| table.name.clone()).collect();
     parameters.try_map(|parameter| {
@@ -79,15 +85,24 @@ fn transposed(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8> {
     (0..columns).flat_map(|column| (0..rows).flat_map(move |row| elements[row * columns + column])).collect()
 }
 
-/// The encoder's configuration with what a Hugging Face token classifier adds.
-fn classifier_config(path: &Path, encoder: &Encoder, tags: &[String]) -> Result<Map<String, Json>, ArtifactError> {
+/// What the manifest of a sequence classifier says of its task; the loss has no part in an inference model.
+fn classification(manifest: &Manifest) -> Option<Classification> {
+    let takes_starts = manifest.batch.iter().any(|input| input.name == STARTS);
+    let labels = manifest.batch.iter().find(|input| input.name == "labels")?;
+    let pooling = if takes_starts { Pooling::EntityStarts } else { Pooling::FirstToken };
+    let classes = manifest.tags.clone();
+    (labels.shape.len() == 1).then(|| Classification { classes, pooling, weights: Vec::new(), smoothing: 0.0 })
+}
+
+/// The encoder's configuration with what a Hugging Face classifier adds.
+fn classifier_config(path: &Path, class: &str, tags: &[String]) -> Result<Map<String, Json>, ArtifactError> {
     let bytes = read(path)?;
     let mut config: Map<String, Json> =
         serde_json::from_slice(&bytes).map_err(|source| ArtifactError::Json { path: path.to_owned(), source })?;
     let names = tags.iter().enumerate();
     let id2label = names.clone().map(|(id, tag)| (id.to_string(), Json::from(tag.as_str()))).collect();
     let label2id = names.map(|(id, tag)| (tag.clone(), Json::from(id))).collect();
-    config.insert("architectures".into(), Json::from(vec![encoder.family.classifier_class]));
+    config.insert("architectures".into(), Json::from(vec![class]));
     config.insert("id2label".into(), Json::Object(id2label));
     config.insert("label2id".into(), Json::Object(label2id));
     Ok(config)

@@ -2,8 +2,10 @@ use clinsynth_contract::{Dimension, ElementType};
 
 use crate::encoder::{Encoder, Layer, Layout, Pair};
 use crate::graph::{Graph, Value, float, int, ints};
+use crate::model::STARTS;
 use crate::rules::activation::plain;
 use crate::rules::embedding::rows;
+use crate::task::Task;
 
 /// A weight of the inference graph, float32 little-endian; matrices of linear layers as `[in, out]`.
 #[derive(Clone, Debug)]
@@ -16,13 +18,17 @@ pub(crate) struct StoredWeight {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The plain batch-major graph of a token classifier, weights inside: `input_ids` and `attention_mask` int64
-/// `[batch, sequence]` to `logits` `[batch, sequence, classes]`. The library fuses it better than a hand-fused one.
-pub(crate) fn inference_graph(encoder: &Encoder, weights: &Layout<StoredWeight>, classes: usize) -> Graph {
-    let mut graph = Graph::new("token_classification");
+/// The plain batch-major graph of a classifier, weights inside: `input_ids` and `attention_mask` int64
+/// `[batch, sequence]` to `logits` `[batch, sequence, classes]`; of a sequence classifier, which may take
+/// `entity_starts` int64 `[batch, 2]` besides, `[batch, classes]`. The library fuses it better than a hand-fused one.
+pub(crate) fn inference_graph(encoder: &Encoder, weights: &Layout<StoredWeight>, task: &Task<'_>) -> Graph {
+    let name = if task.sequence_head(encoder).is_some() { "sequence_classification" } else { "token_classification" };
+    let mut graph = Graph::new(name);
     let shape = [Dimension::Batch, Dimension::Sequence];
     let input_ids = graph.input("input_ids", ElementType::Int64, &shape);
     let attention_mask = graph.input("attention_mask", ElementType::Int64, &shape);
+    let pair = [Dimension::Batch, Dimension::Fixed(2)];
+    let starts = task.takes_starts().then(|| graph.input(STARTS, ElementType::Int64, &pair));
     let weights = weights.map(|weight| graph.weight(&weight.name, &weight.shape, weight.bytes.clone()));
 
     let bias = attention_bias(&mut graph, attention_mask);
@@ -32,9 +38,28 @@ pub(crate) fn inference_graph(encoder: &Encoder, weights: &Layout<StoredWeight>,
         hidden = encode(&mut graph, encoder, layer, hidden, bias);
     }
     graph.enter("classifier");
+    let mut output = vec![Dimension::Batch, Dimension::Sequence, Dimension::Fixed(task.classes())];
+    if let (Some(head), Some(layer)) = (task.sequence_head(encoder), &weights.pooler) {
+        let pooled = pool(&mut graph, hidden, starts, task.width(encoder));
+        let wide = linear(&mut graph, layer, pooled);
+        hidden = plain(&mut graph, head.activation, wide);
+        output.remove(1);
+    }
     let logits = linear(&mut graph, &weights.head, hidden);
-    graph.output(logits, "logits", &[Dimension::Batch, Dimension::Sequence, Dimension::Fixed(classes)]);
+    graph.output(logits, "logits", &output);
     graph
+}
+
+/// What stands for each sequence, `[batch, width]`.
+fn pool(graph: &mut Graph, hidden: Value, starts: Option<Value>, width: usize) -> Value {
+    let Some(starts) = starts else {
+        let first = graph.integer(0);
+        return graph.op("Gather", &[hidden, first], &[int("axis", 1)]);
+    };
+    let last = graph.integers(&[-1]);
+    let places = graph.op("Unsqueeze", &[starts, last], &[]);
+    let states = graph.op("GatherND", &[hidden, places], &[int("batch_dims", 1)]);
+    graph.reshape(states, &[-1, width as i64])
 }
 
 /// 0 where the mask is 1, the least float where it is 0, as `[batch, 1, 1, sequence]`.

@@ -4,6 +4,7 @@ use clinsynth_contract::{Dimension, DropoutSite, ElementType, TensorSpec};
 
 use crate::encoder::{Encoder, Layer, Layout};
 use crate::graph::Value;
+use crate::head::Head;
 use crate::rules::activation::Activated;
 use crate::rules::attention::{Attention, Heads};
 use crate::rules::cross_entropy::Loss;
@@ -11,8 +12,8 @@ use crate::rules::dropout::Dropout;
 use crate::rules::embedding::{Embedding, Tables};
 use crate::rules::layer_norm::LayerNorm;
 use crate::rules::linear::{Factors, Linear};
-use crate::rules::tagging::Tagging;
 use crate::tape::{Tape, Weight};
+use crate::task::Task;
 
 /// A batch's tensors on a tape.
 #[derive(Debug)]
@@ -21,26 +22,36 @@ pub(crate) struct Batch {
     pub(crate) input_ids: Value,
     /// `[B, 1, 1, S]`.
     pub(crate) attention_bias: Value,
-    /// `[S, B]`.
+    /// `[S, B]`, of sequences `[B]`.
     pub(crate) labels: Value,
+    /// `[B, 2]`, where the task takes them.
+    pub(crate) starts: Option<Value>,
     /// Dropout masks by site, of the activations' shape.
     pub(crate) masks: BTreeMap<String, Value>,
 }
 
 /// The manifest's description of a batch, in the order of the inputs.
-pub(crate) fn batch_specs() -> [TensorSpec; 3] {
+pub(crate) fn batch_specs(task: &Task<'_>) -> Vec<TensorSpec> {
     use Dimension::{Batch, Fixed, Sequence};
     let spec =
         |name: &str, element, shape: &[Dimension]| TensorSpec { name: name.to_owned(), element, shape: shape.to_vec() };
-    [
+    let labels: &[Dimension] = if matches!(task, Task::Tags(_)) { &[Sequence, Batch] } else { &[Batch] };
+    let mut specs = vec![
         spec("input_ids", ElementType::Int64, &[Sequence, Batch]),
         spec("attention_bias", ElementType::Float32, &[Batch, Fixed(1), Fixed(1), Sequence]),
-        spec("labels", ElementType::Int64, &[Sequence, Batch]),
-    ]
+        spec("labels", ElementType::Int64, labels),
+    ];
+    if task.takes_starts() {
+        specs.push(spec(STARTS, ElementType::Int64, &[Batch, Fixed(2)]));
+    }
+    specs
 }
 
-/// Where `transformers`' token classifier drops activations, in its order; sites of rate 0 are left out.
-pub(crate) fn dropout_sites(encoder: &Encoder) -> Vec<DropoutSite> {
+/// The batch input of the places where entities start.
+pub(crate) const STARTS: &str = "entity_starts";
+
+/// Where `transformers`' classifier drops activations, in its order; sites of rate 0 are left out.
+pub(crate) fn dropout_sites(encoder: &Encoder, task: &Task<'_>) -> Vec<DropoutSite> {
     use Dimension::{Batch, Fixed, Sequence};
     let site = |name: String, shape: Vec<Dimension>, rate| DropoutSite { name, shape, rate };
     let wide = |name: String, size, rate| site(name, vec![Sequence, Batch, Fixed(size)], rate);
@@ -55,13 +66,25 @@ pub(crate) fn dropout_sites(encoder: &Encoder) -> Vec<DropoutSite> {
         }
         sites.push(hidden(output, encoder.hidden_dropout));
     }
-    sites.push(hidden(CLASSIFIER_SITE.to_owned(), encoder.classifier_dropout));
+    match task.sequence_head(encoder) {
+        None => sites.push(hidden(CLASSIFIER_SITE.to_owned(), encoder.classifier_dropout)),
+        Some(head) => {
+            let rate = if task.takes_starts() { encoder.classifier_dropout } else { encoder.sequence_dropout };
+            if head.drops_input {
+                sites.push(site(POOLER_SITE.to_owned(), vec![Batch, Fixed(task.width(encoder))], rate));
+            }
+            sites.push(site(CLASSIFIER_SITE.to_owned(), vec![Batch, Fixed(encoder.hidden)], rate));
+        }
+    }
     sites.retain(|site| site.rate > 0.0);
     sites
 }
 
 const EMBEDDING_SITE: &str = "dropout.embeddings";
-const CLASSIFIER_SITE: &str = "dropout.classifier";
+/// Before the pooler of sequences.
+pub(crate) const POOLER_SITE: &str = "dropout.pooler";
+/// Before the classification layer.
+pub(crate) const CLASSIFIER_SITE: &str = "dropout.classifier";
 
 /// Attention probabilities, attention output, layer output.
 fn layer_sites(layer: usize) -> [String; 3] {
@@ -70,34 +93,32 @@ fn layer_sites(layer: usize) -> [String; 3] {
 
 /// A forward pass of encoder, head and loss, with what the backward pass needs.
 #[derive(Debug)]
-pub(crate) struct TokenClassifier {
+pub(crate) struct Classifier {
     embedding: Embedding,
     embedding_norm: LayerNorm,
     embedding_dropout: Dropout,
     embedding_projection: Option<Linear>,
     blocks: Vec<Block>,
-    classifier_dropout: Dropout,
-    head: Linear,
-    tagging: Tagging,
+    head: Head,
 }
 
 /// What a forward pass yields.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
-    /// `[T, classes]`.
+    /// `[T, classes]`, of sequences `[B, classes]`.
     pub(crate) logits: Value,
     /// Mean and count.
     pub(crate) loss: Loss,
 }
 
-impl TokenClassifier {
+impl Classifier {
     /// From the batch to the loss.
     pub(crate) fn forward(
         tape: &mut Tape,
         encoder: &Encoder,
         weights: &Layout<Weight>,
         batch: &Batch,
-        classes: usize,
+        task: &Task<'_>,
     ) -> (Outcome, Self) {
         let mask = |site: &str| batch.masks.get(site).copied();
         tape.graph.enter("embeddings");
@@ -123,28 +144,14 @@ impl TokenClassifier {
         }
 
         tape.graph.enter("classifier");
-        let (dropped, classifier_dropout) = Dropout::forward(tape, mask(CLASSIFIER_SITE), hidden);
-        let (logits, head) = Linear::forward(tape, weights.head.weight, weights.head.bias, dropped, Factors::ONE);
-        let (loss, tagging) = Tagging::forward(tape, logits, batch.labels, (classes as i64 - 1) / 2);
-        let saved = Self {
-            embedding,
-            embedding_norm,
-            embedding_dropout,
-            embedding_projection,
-            blocks,
-            classifier_dropout,
-            head,
-            tagging,
-        };
-        (Outcome { logits, loss }, saved)
+        let (outcome, head) = Head::forward(tape, encoder, weights, batch, task, hidden);
+        (outcome, Self { embedding, embedding_norm, embedding_dropout, embedding_projection, blocks, head })
     }
 
     /// From the loss to every parameter's gradient, which the tape then holds.
     pub(crate) fn backward(self, tape: &mut Tape) {
         tape.graph.enter("classifier/backward");
-        let logits = self.tagging.backward(tape);
-        let dropped = self.head.backward(tape, logits, None);
-        let mut hidden = self.classifier_dropout.backward(tape, dropped);
+        let mut hidden = self.head.backward(tape);
         for (index, block) in self.blocks.into_iter().enumerate().rev() {
             tape.graph.enter(format!("layer.{index}/backward"));
             hidden = block.backward(tape, hidden);

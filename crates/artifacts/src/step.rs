@@ -4,9 +4,10 @@ use clinsynth_contract::{Dimension, DropoutSite, ElementType, Parameter};
 
 use crate::encoder::{Encoder, Layout};
 use crate::graph::{Graph, Value};
-use crate::model::{Batch, Outcome, TokenClassifier, batch_specs};
+use crate::model::{Batch, Classifier, Outcome, batch_specs};
 use crate::optimizer::{Scalars, State, clip_factor, dense, global_norm, update};
 use crate::tape::{Tape, Weight};
+use crate::task::Task;
 
 /// What the three graphs of an artifact folder have in common.
 #[derive(Debug)]
@@ -17,15 +18,15 @@ pub(crate) struct Blueprint<'a> {
     pub(crate) parameters: &'a Layout<Parameter>,
     /// Dropout masks of the graphs that train.
     pub(crate) dropout: &'a [DropoutSite],
-    /// Number of tags.
-    pub(crate) classes: usize,
+    /// What is learnt.
+    pub(crate) task: Task<'a>,
 }
 
 impl Blueprint<'_> {
     /// Forward, loss, backward, clipping and AdamW.
     pub(crate) fn training_graph(&self) -> Graph {
         let mut graph = Graph::new("training_step");
-        let batch = declare_batch(&mut graph, self.dropout);
+        let batch = declare_batch(&mut graph, &self.task, self.dropout);
         let scalars = Scalars::declare(&mut graph);
         let mut tape = Tape::new(graph, batch.input_ids);
         let weights = self.declare_parameters(&mut tape);
@@ -33,7 +34,7 @@ impl Blueprint<'_> {
         let trained = |parameter: &Parameter| !parameter.is_frozen();
         let moments: Vec<Option<[Value; 2]>> =
             parameters.iter().map(|p| trained(p).then(|| declare_moments(&mut tape.graph, p))).collect();
-        let (outcome, classifier) = TokenClassifier::forward(&mut tape, self.encoder, &weights, &batch, self.classes);
+        let (outcome, classifier) = Classifier::forward(&mut tape, self.encoder, &weights, &batch, &self.task);
         classifier.backward(&mut tape);
         report_loss(&mut tape.graph, outcome);
         let norm = global_norm(&mut tape, parameters.len());
@@ -51,10 +52,10 @@ impl Blueprint<'_> {
     /// Forward, loss and backward.
     pub(crate) fn gradient_graph(&self) -> Graph {
         let mut graph = Graph::new("gradients");
-        let batch = declare_batch(&mut graph, self.dropout);
+        let batch = declare_batch(&mut graph, &self.task, self.dropout);
         let mut tape = Tape::new(graph, batch.input_ids);
         let weights = self.declare_parameters(&mut tape);
-        let (outcome, classifier) = TokenClassifier::forward(&mut tape, self.encoder, &weights, &batch, self.classes);
+        let (outcome, classifier) = Classifier::forward(&mut tape, self.encoder, &weights, &batch, &self.task);
         classifier.backward(&mut tape);
         report_loss(&mut tape.graph, outcome);
         let parameters = self.parameters.to_vec();
@@ -72,14 +73,20 @@ impl Blueprint<'_> {
     /// Forward and loss, without dropout.
     pub(crate) fn eval_graph(&self) -> Graph {
         let mut graph = Graph::new("evaluation");
-        let batch = declare_batch(&mut graph, &[]);
+        let batch = declare_batch(&mut graph, &self.task, &[]);
         let mut tape = Tape::new(graph, batch.input_ids);
         let weights = self.declare_parameters(&mut tape);
-        let (outcome, _) = TokenClassifier::forward(&mut tape, self.encoder, &weights, &batch, self.classes);
+        let (outcome, _) = Classifier::forward(&mut tape, self.encoder, &weights, &batch, &self.task);
         report_loss(&mut tape.graph, outcome);
-        let logits = tape.unfold(outcome.logits, &[self.classes as i64]);
-        let shape = [Dimension::Sequence, Dimension::Batch, Dimension::Fixed(self.classes)];
-        tape.graph.output(logits, "logits", &shape);
+        let classes = self.task.classes();
+        let shape = [Dimension::Sequence, Dimension::Batch, Dimension::Fixed(classes)];
+        match self.task {
+            Task::Tags(_) => {
+                let logits = tape.unfold(outcome.logits, &[classes as i64]);
+                tape.graph.output(logits, "logits", &shape);
+            }
+            Task::Sequence(_) => tape.graph.output(outcome.logits, "logits", &shape[1..]),
+        }
         tape.graph
     }
 
@@ -95,8 +102,9 @@ impl Blueprint<'_> {
 }
 
 /// Declares the batch and the masks; a mask of hidden activations is seen as the matrix that they are.
-fn declare_batch(graph: &mut Graph, dropout: &[DropoutSite]) -> Batch {
-    let [input_ids, attention_bias, labels] = batch_specs().map(|spec| graph.input_of(&spec));
+fn declare_batch(graph: &mut Graph, task: &Task<'_>, dropout: &[DropoutSite]) -> Batch {
+    let inputs: Vec<Value> = batch_specs(task).iter().map(|spec| graph.input_of(spec)).collect();
+    let (input_ids, attention_bias, labels, starts) = (inputs[0], inputs[1], inputs[2], inputs.get(3).copied());
     let masks: Vec<Value> =
         dropout.iter().map(|site| graph.input(&site.name, ElementType::Float32, &site.shape)).collect();
     graph.enter("dropout");
@@ -108,7 +116,7 @@ fn declare_batch(graph: &mut Graph, dropout: &[DropoutSite]) -> Batch {
         };
         by_site.insert(site.name.clone(), mask);
     }
-    Batch { input_ids, attention_bias, labels, masks: by_site }
+    Batch { input_ids, attention_bias, labels, starts, masks: by_site }
 }
 
 fn declare_moments(graph: &mut Graph, parameter: &Parameter) -> [Value; 2] {

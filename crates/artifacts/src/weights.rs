@@ -8,6 +8,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::ArtifactError;
+use crate::encoder::Encoder;
 
 /// A safetensors file in memory.
 #[derive(Debug)]
@@ -53,7 +54,22 @@ pub(crate) struct StoredTensors<'f> {
 /// The tensor that every family has under this name, behind whatever prefix.
 const ANCHOR: &str = "embeddings.word_embeddings.weight";
 
-impl StoredTensors<'_> {
+impl<'f> StoredTensors<'f> {
+    /// Name and float32 elements of the word embedding.
+    ///
+    /// Errors: as [`Self::floats`].
+    pub(crate) fn word_embedding(&self, encoder: &Encoder) -> Result<(String, &[u8]), ArtifactError> {
+        let name = format!("{}{ANCHOR}", self.prefix);
+        let part = StoredPart { name: name.clone(), shape: vec![encoder.vocabulary, encoder.embedding] };
+        Ok((name, self.floats(&part, "")?))
+    }
+
+    /// Every float32 tensor of the file; those of other types serve no encoder.
+    pub(crate) fn all(&self) -> Checkpoint<'f> {
+        let floats = self.tensors.iter().filter(|(_, view)| view.dtype() == Dtype::F32);
+        floats.map(|(name, view)| (name.to_owned(), (view.shape().to_vec(), view.data().into()))).collect()
+    }
+
     /// The little-endian float32 elements of a tensor, found under its full name or with the file's prefix in place of
     /// the family's (none in a bare encoder's file), with today's endings or those of the first BERT releases (`gamma`,
     /// `beta`).

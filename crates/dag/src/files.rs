@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::nearest;
+use crate::includes::included;
 use crate::node::Node;
 use crate::{Diagnostic, ExternalFile, StepKind};
 
@@ -16,16 +17,32 @@ pub(crate) fn external_files(
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for Named { role, path, form, node } in named(kind, with) {
+        let is_template = role.ends_with("template");
         let given_here = node.origin.as_ref().is_some_and(|origin| origin.command_line);
         let full = if given_here { path.to_owned() } else { pipeline_dir.join(path) };
         match form.problem(&full) {
-            None => files.push(ExternalFile { role, path: full }),
+            None => {
+                if is_template {
+                    let taken_in = included(&full).into_iter();
+                    // By name: the same file may be taken in by both of a step's templates.
+                    files.extend(taken_in.map(|(name, path)| ExternalFile { role: format!("{INCLUDED}{name}"), path }));
+                }
+                files.push(ExternalFile { role, path: full });
+            }
             Some(what) => problems.push(missing(node, what, path, &full)),
         }
     }
+    for file in files.iter().filter(|file| file.role.starts_with(INCLUDED) && !file.path.is_file()) {
+        let name = file.role.trim_start_matches(INCLUDED);
+        problems.push(missing(with.nearest(&["template"]), "included file", Path::new(name), &file.path));
+    }
     files.sort();
+    files.dedup();
     if problems.is_empty() { Ok(files) } else { Err(problems) }
 }
+
+/// What the role of a file that a template takes in starts with; its name as written follows.
+pub const INCLUDED: &str = "included ";
 
 struct Named<'n> {
     role: String,
@@ -58,9 +75,24 @@ fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
     match kind {
         StepKind::Generate(options) => {
             let recordings = options.recordings.as_ref().filter(|_| options.provider == crate::options::REPLAY);
-            let always = [("template", &options.template), ("seeds", &options.seeds)];
-            let all = always.into_iter().chain(recordings.map(|path| ("recordings", path)));
-            all.map(|(role, path)| option(role, path, Form::File)).collect()
+            let optional = [
+                ("seeds", options.seeds.as_ref()),
+                ("recordings", recordings),
+                ("topics", options.topics.as_ref()),
+                ("styles", options.styles.as_ref()),
+                ("guideline", options.guideline.as_ref()),
+                ("search-template", options.search_template.as_ref()),
+            ];
+            let given = optional.into_iter().filter_map(|(role, path)| Some((role, path?)));
+            let plain = std::iter::once(("template", &options.template)).chain(given);
+            let vocabulary = |(label, path): (&String, &'n PathBuf)| Named {
+                role: format!("vocabularies {label}"),
+                path,
+                form: Form::File,
+                node: with.nearest(&["vocabularies"]).nearest(&[label]),
+            };
+            let vocabularies = options.vocabularies.iter().map(vocabulary);
+            plain.map(|(role, path)| option(role, path, Form::File)).chain(vocabularies).collect()
         }
         StepKind::Import(options) => vec![option("path", &options.path, Form::File)],
         StepKind::Train(options) => {

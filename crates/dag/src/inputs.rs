@@ -6,7 +6,7 @@ use clinsynth_contract::Sensitivity;
 
 use crate::kind::{Arity, Uses};
 use crate::node::Node;
-use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind};
+use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind, Strategy};
 
 /// A step whose inputs are looked for.
 pub(crate) struct Taker<'t> {
@@ -202,4 +202,44 @@ pub(crate) fn refuse_egress(
          `provider: replay`, or, if the text is published, say `sensitivity: public` where `{first}` comes from"
     );
     Some(provider.problem(message).help(help))
+}
+
+/// Refuses a `generate` step whose mode lacks its inputs, or that would quote what must not be quoted: whatever a prompt
+/// shows may come back in the text that the model writes.
+pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[InputBinding]) -> Option<Diagnostic> {
+    let StepKind::Generate(options) = kind else { return None };
+    let named = |names: &'static [&str]| inputs.iter().filter(|input| names.contains(&input.name.as_str()));
+    let needs = node.nearest(&["needs"]);
+    let lacks = |names: &'static [&str], option: &str| {
+        let message =
+            format!("`{step}` takes `{}` for `{option}`, but no step that it needs gives that", names.join("` or `"));
+        named(names).next().is_none().then(|| needs.problem(message))
+    };
+    let quoted = |names: &'static [&str], option: &'static str, highest: Sensitivity| {
+        let bad = named(names).find(|input| input.sensitivity > highest)?;
+        let message = format!("`{option}` of `{step}` would quote `{}`, which is `{}`", bad.from, bad.sensitivity);
+        let help = "a quotation may come back in what the model writes: quote public or synthetic data only";
+        Some(node.nearest(&["with", option]).problem(message).help(help))
+    };
+    let of_mode = match options.mode {
+        Strategy::Write => None,
+        Strategy::Extract => lacks(&["examples", "documents"], "mode: extract"),
+        Strategy::Annotate => lacks(&["examples"], "mode: annotate"),
+        Strategy::Verify => lacks(&["examples"], "mode: verify"),
+        Strategy::Search => {
+            lacks(&["examples"], "mode: search").or_else(|| quoted(&["examples"], "mode", Sensitivity::Synthetic))
+        }
+    };
+    let demonstrations = || {
+        let asked = options.demonstrations > 0;
+        let problem = || lacks(&["examples"], "demonstrations");
+        asked.then(|| problem().or_else(|| quoted(&["examples"], "demonstrations", Sensitivity::Synthetic)))?
+    };
+    let feedback = || {
+        let asked = options.feedback > 0;
+        asked.then(|| {
+            lacks(&["errors"], "feedback").or_else(|| quoted(&["errors"], "feedback", Sensitivity::Synthetic))
+        })?
+    };
+    of_mode.or_else(demonstrations).or_else(feedback)
 }

@@ -7,7 +7,7 @@ use clinsynth_contract::Sensitivity;
 use crate::checks::{check_kind, check_slots, fill_names, read_options, unknown_options};
 use crate::draft::Draft;
 use crate::expression::Scope;
-use crate::inputs::{Taker, outputs, refuse_egress};
+use crate::inputs::{Taker, check_quotes, outputs, refuse_egress};
 use crate::kind::Uses;
 use crate::matrix::{Point, agree, instance_id};
 use crate::node::{Content, Node};
@@ -207,6 +207,9 @@ impl<'b> InstanceBuilder<'b> {
         let provider = node.nearest(&["with", "provider"]);
         if let Some(refusal) = refuse_egress(draft.name, provider, endpoint.as_ref().map(|(n, e)| (*n, e)), &inputs) {
             return Err(vec![refusal]);
+        }
+        if let Some(problem) = check_quotes(draft.name, &kind, node, &inputs) {
+            return Err(vec![problem]);
         }
         fill_names(&mut kind, &self.file.name, &inputs);
         let outputs = outputs(&kind, &inputs);

@@ -109,13 +109,9 @@ impl Uses {
     /// Raised when the same options and inputs give another output than before, so that cached results are not taken.
     pub(crate) const fn code_version(self) -> u32 {
         match self {
-            Self::Generate
-            | Self::Import
-            | Self::Curate
-            | Self::Predict
-            | Self::Evaluate
-            | Self::Report
-            | Self::Command => 1,
+            Self::Import | Self::Curate | Self::Predict | Self::Evaluate | Self::Report | Self::Command => 1,
+            // 2: repairs, seeds that hold what they ask for.
+            Self::Generate => 2,
             // 2: bfloat16 where the processor has it, fused kernels, a loss for each label.
             Self::Train => 2,
         }
@@ -137,7 +133,7 @@ impl Uses {
     /// The inputs by output name, with how many needed steps may provide each; null for a kind that takes everything.
     pub(crate) const fn inputs(self) -> Option<&'static [(&'static str, Arity)]> {
         match self {
-            Self::Generate => Some(&[("examples", Arity::Any)]),
+            Self::Generate => Some(&[("examples", Arity::Any), ("documents", Arity::Any), ("errors", Arity::Any)]),
             Self::Import => Some(&[]),
             Self::Curate => Some(&[("examples", Arity::Some)]),
             Self::Train => Some(&[("examples", Arity::One)]),
@@ -160,6 +156,11 @@ impl Uses {
                 ("template", PATH),
                 ("seeds", PATH),
                 ("recordings", PATH),
+                ("topics", PATH),
+                ("styles", PATH),
+                ("guideline", PATH),
+                ("search-template", PATH),
+                ("vocabularies", PATH),
                 ("provider", "a name: the endpoint's address and model count instead"),
                 ("model", "counts as the endpoint's model"),
             ],

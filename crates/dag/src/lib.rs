@@ -22,6 +22,7 @@ mod error;
 mod expression;
 mod files;
 mod graph;
+mod includes;
 mod inputs;
 mod instance;
 mod kind;
@@ -40,11 +41,12 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Place, Problems};
 pub use endpoint::{Budget, Endpoint, JsonMode, Mode, Price, Prices};
 pub use error::PipelineError;
+pub use files::INCLUDED;
 pub use kind::StepKind;
 pub use labels::{Label, Labels};
 pub use options::{
     CommandOptions, CurateOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionPolicy,
-    PredictOptions, ReportOptions, Task, TrainOptions, TrainPrecision, TrainSchedule,
+    PredictOptions, ReportOptions, Sampling, Strategy, Task, TrainOptions, TrainPrecision, TrainSchedule,
 };
 pub use plan::{
     ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep, read_plan,

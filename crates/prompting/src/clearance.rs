@@ -1,4 +1,4 @@
-use clinsynth_contract::Prompt;
+use clinsynth_contract::{ErrorCase, Example, Prompt, Sensitivity};
 
 use crate::{Backend, Endpoint, PromptingError};
 
@@ -64,6 +64,51 @@ pub fn clear(prompts: Vec<Prompt>, backend: &Backend) -> Result<ClearedPrompts, 
     Ok(ClearedPrompts { prompts, destination: Destination::of(backend)? })
 }
 
+/// Examples that may be quoted in prompts as demonstrations. Only [`clear_examples`] makes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClearedExamples(Vec<Example>);
+
+impl ClearedExamples {
+    /// The examples.
+    pub fn examples(&self) -> &[Example] {
+        &self.0
+    }
+}
+
+/// Errors of a model that may be quoted in prompts. Only [`clear_errors`] makes them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClearedErrors(Vec<ErrorCase>);
+
+impl ClearedErrors {
+    /// The errors.
+    pub fn errors(&self) -> &[ErrorCase] {
+        &self.0
+    }
+}
+
+/// Lets examples be quoted if all are public or synthetic: what a prompt shows may come back in what the model writes,
+/// so that no endpoint, however near, makes a quotation of anything else safe.
+///
+/// Errors: [`PromptingError::NotQuotable`] for the first that is not.
+pub fn clear_examples(examples: Vec<Example>) -> Result<ClearedExamples, PromptingError> {
+    let sensitivities = examples.iter().map(|example| (example.id.as_str(), example.sensitivity));
+    quotable(sensitivities).map(|()| ClearedExamples(examples))
+}
+
+/// Lets errors be quoted, as [`clear_examples`] does examples.
+///
+/// Errors: [`PromptingError::NotQuotable`].
+pub fn clear_errors(errors: Vec<ErrorCase>) -> Result<ClearedErrors, PromptingError> {
+    quotable(errors.iter().map(|error| (error.example.as_str(), error.sensitivity))).map(|()| ClearedErrors(errors))
+}
+
+fn quotable<'r>(mut rows: impl Iterator<Item = (&'r str, Sensitivity)>) -> Result<(), PromptingError> {
+    match rows.find(|(_, sensitivity)| *sensitivity > Sensitivity::Synthetic) {
+        None => Ok(()),
+        Some((example, sensitivity)) => Err(PromptingError::NotQuotable { example: example.to_owned(), sensitivity }),
+    }
+}
+
 fn clear_one(prompt: &Prompt, endpoint: &Endpoint) -> Result<(), PromptingError> {
     if endpoint.admits(prompt.sensitivity)? {
         return Ok(());
@@ -79,9 +124,21 @@ fn clear_one(prompt: &Prompt, endpoint: &Endpoint) -> Result<(), PromptingError>
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use clinsynth_contract::Sensitivity;
-
     use super::*;
+
+    #[test]
+    fn only_public_and_synthetic_examples_are_quoted() {
+        let example = |sensitivity| Example { id: "e1".into(), sensitivity, ..Example::default() };
+        assert_eq!(clear_examples(vec![example(Sensitivity::Synthetic)]).unwrap().examples().len(), 1);
+        assert_eq!(
+            clear_examples(vec![example(Sensitivity::Public), example(Sensitivity::Restricted)])
+                .unwrap_err()
+                .to_string(),
+            "example `e1` is `restricted` and may not be quoted in a prompt: show public or synthetic examples"
+        );
+        let error = ErrorCase { example: "e1".into(), sensitivity: Sensitivity::Aggregate, ..ErrorCase::default() };
+        assert!(matches!(clear_errors(vec![error]), Err(PromptingError::NotQuotable { .. })));
+    }
 
     fn prompt(sensitivity: Sensitivity) -> Prompt {
         Prompt { request: "ner-1".into(), sensitivity, ..Prompt::default() }

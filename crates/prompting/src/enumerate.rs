@@ -5,7 +5,7 @@ use clinsynth_contract::{Digest, Hasher, Message, Prompt, Sensitivity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Labelling, PromptSeed, PromptingError, Template};
+use crate::{Labelling, PromptSeed, PromptingError, Quotes, Template};
 
 /// What, beside the messages, decides a completion: part of every prompt's digest and of every request's body.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,8 @@ pub struct GenerateSettings {
     pub labelling: Labelling,
     /// Model and sampling.
     pub parameters: Parameters,
+    /// What prompts show beside their seed.
+    pub quotes: Quotes,
     /// Prompts at most; all when absent.
     pub limit: Option<usize>,
     /// Highest sensitivity of what the template and the seeds hold.
@@ -54,9 +56,9 @@ pub fn enumerate(
     }
     let mut occurrences: BTreeMap<String, u32> = BTreeMap::new();
     let mut prompts = Vec::new();
-    for seed in seeds.iter().take(settings.limit.unwrap_or(usize::MAX)) {
+    for (number, seed) in seeds.iter().take(settings.limit.unwrap_or(usize::MAX)).enumerate() {
         let seed = seed.borrow();
-        let messages = template.render(&settings.labelling, seed)?;
+        let messages = template.render(&settings.labelling, seed, &settings.quotes, number)?;
         let digest = prompt_digest(&messages, &settings.parameters);
         let occurrence = occurrences.entry(digest.to_string()).or_default();
         *occurrence += 1;

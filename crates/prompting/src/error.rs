@@ -64,6 +64,16 @@ pub enum PromptingError {
         /// Host and port of the endpoint.
         host: String,
     },
+    /// An example or an error that no prompt may show.
+    #[error(
+        "example `{example}` is `{sensitivity}` and may not be quoted in a prompt: show public or synthetic examples"
+    )]
+    NotQuotable {
+        /// The example.
+        example: String,
+        /// Its sensitivity.
+        sensitivity: Sensitivity,
+    },
     /// Prompts that were cleared for one destination were about to be sent to another.
     #[error("prompts cleared for `{cleared}` cannot go to `{asked}`")]
     WrongDestination {

@@ -41,6 +41,7 @@ mod chat;
 mod clearance;
 mod coerce;
 mod complete;
+mod draw;
 mod egress;
 mod endpoint;
 mod enumerate;
@@ -58,6 +59,7 @@ mod locate;
 mod pace;
 mod parse;
 mod price;
+mod quotes;
 mod reason;
 mod repair;
 mod replay;
@@ -74,11 +76,12 @@ mod test_server;
 #[cfg(test)]
 mod tls_tests;
 mod transport;
+mod vocabulary;
 
 pub use cache::keeping::{
     Account, CacheListing, CachedCompletions, Collected, Exported, collect_garbage, export, list,
 };
-pub use clearance::{ClearedPrompts, clear};
+pub use clearance::{ClearedErrors, ClearedExamples, ClearedPrompts, clear, clear_errors, clear_examples};
 pub use complete::{Answers, Backend, Connections, Progress, Spending, complete, estimate};
 pub use endpoint::{ApiKey, Batching, Endpoint, JsonMode, Origin};
 pub use enumerate::{GenerateSettings, Parameters, enumerate};
@@ -86,8 +89,10 @@ pub use error::PromptingError;
 pub use gather::{GatherSettings, Gathered, Target, class_counts, gather};
 pub use parse::{ParseSettings, Parsed, Warning, parse};
 pub use price::{Budget, Estimate, Price, Prices, money};
+pub use quotes::Quotes;
 pub use reason::Reason;
 pub use replay::{Recording, Recordings};
 pub use seeds::{PromptSeed, read_seeds, seed_rows};
 pub use task::{Label, Labelling, Task};
 pub use template::Template;
+pub use vocabulary::{Sampling, SeedSources, Term, draw_seeds, read_lines, read_vocabulary};

@@ -1,11 +1,11 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clinsynth_contract::Message;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value};
 
-use crate::{Label, Labelling, PromptSeed, PromptingError};
+use crate::{Label, Labelling, PromptSeed, PromptingError, Quotes};
 
 /// Roles that a section of a template may have.
 const ROLES: [&str; 3] = ["system", "user", "assistant"];
@@ -14,7 +14,9 @@ const ROLES: [&str; 3] = ["system", "user", "assistant"];
 ///
 /// A line `--- system`, `--- user` or `--- assistant` opens a section; before the first stands nothing but Jinja
 /// comments. Sections are cut before rendering, so no value of a variable can open one. Variables: `task`, `labels` and
-/// `relations` (lists of `{name, definition}`), and the fields of [`PromptSeed`]. An undefined variable is an error.
+/// `relations` (lists of `{name, definition}`), the fields of [`PromptSeed`], and from [`Quotes`] `guideline`,
+/// `demonstrations` (list of `{text, answer}`) and `errors` (list of `{text, kind, gold, predicted}`). An undefined
+/// variable is an error.
 #[derive(Debug)]
 pub struct Template {
     name: String,
@@ -28,9 +30,26 @@ impl Template {
     ///
     /// Errors: [`PromptingError::File`], or [`PromptingError::Template`] with the line.
     pub fn read(path: &Path) -> Result<Self, PromptingError> {
-        let source = fs::read_to_string(path).map_err(|source| PromptingError::file("read", path, source))?;
+        Self::read_with(path, &[])
+    }
+
+    /// Reads a template file and the files that it takes in by `{% include "name" %}`, each under the name that stands
+    /// there. No other file can be included, so that what decides a prompt is known before it is rendered.
+    ///
+    /// Errors: as [`Template::read`].
+    pub fn read_with(path: &Path, included: &[(String, PathBuf)]) -> Result<Self, PromptingError> {
+        let read = |path: &Path| fs::read_to_string(path).map_err(|source| PromptingError::file("read", path, source));
+        let source = read(path)?;
         let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
-        Self::parse(&name, &source)
+        let mut template = Self::parse(&name, &source)?;
+        for (name, path) in included {
+            template.include(name, read(path)?)?;
+        }
+        Ok(template)
+    }
+
+    fn include(&mut self, name: &str, source: String) -> Result<(), PromptingError> {
+        self.environment.add_template_owned(name.to_owned(), source).map_err(|error| jinja(name, &error))
     }
 
     /// Parses template text under a name for messages.
@@ -42,7 +61,7 @@ impl Template {
         let mut roles = Vec::new();
         for (index, section) in sections.into_iter().enumerate() {
             roles.push(section.role);
-            environment.add_template_owned(index.to_string(), section.source).map_err(|error| jinja(name, &error))?;
+            environment.add_template_owned(section_name(index), section.source).map_err(|error| jinja(name, &error))?;
         }
         let digest = clinsynth_contract::Digest::of(source.as_bytes());
         Ok(Self { name: name.to_owned(), digest, roles, environment })
@@ -58,13 +77,19 @@ impl Template {
         &self.digest
     }
 
-    /// The messages for one seed.
+    /// The messages for one seed. Demonstrations and errors are drawn by the prompt's `number`.
     ///
     /// Errors: [`PromptingError::Template`] naming the line, such as for an undefined variable.
-    pub fn render(&self, labelling: &Labelling, seed: &PromptSeed) -> Result<Vec<Message>, PromptingError> {
-        let variables = variables(labelling, seed);
+    pub fn render(
+        &self,
+        labelling: &Labelling,
+        seed: &PromptSeed,
+        quotes: &Quotes,
+        number: usize,
+    ) -> Result<Vec<Message>, PromptingError> {
+        let variables = variables(labelling, seed, quotes, number);
         let render = |(index, role): (usize, &&str)| {
-            let section = self.environment.get_template(&index.to_string())?;
+            let section = self.environment.get_template(&section_name(index))?;
             Ok(Message { role: (*role).to_owned(), content: section.render(variables.clone())?.trim().to_owned() })
         };
         let messages: Result<Vec<Message>, Error> = self.roles.iter().enumerate().map(render).collect();
@@ -72,13 +97,21 @@ impl Template {
     }
 }
 
-fn variables(labelling: &Labelling, seed: &PromptSeed) -> Value {
+/// The name of a section among the templates; no included file can have it.
+fn section_name(index: usize) -> String {
+    format!("\0{index}")
+}
+
+fn variables(labelling: &Labelling, seed: &PromptSeed, quotes: &Quotes, number: usize) -> Value {
     let labels = |labels: &[Label]| {
         let pairs = |label: &Label| Value::from_pairs([("name", &*label.name), ("definition", &*label.definition)]);
         labels.iter().map(pairs).collect::<Value>()
     };
     let optional = |field: &Option<String>| field.as_deref().map_or_else(|| Value::from(()), Value::from);
     Value::from_pairs([
+        ("guideline", optional(&quotes.guideline)),
+        ("demonstrations", quotes.demonstrations(labelling.task, seed, number)),
+        ("errors", quotes.errors(number)),
         ("task", Value::from(labelling.task.name())),
         ("labels", labels(&labelling.labels)),
         ("relations", labels(&labelling.relations)),
@@ -122,7 +155,7 @@ fn split_sections(name: &str, source: &str) -> Result<Vec<Section>, PromptingErr
         text.push('\n');
     }
     let stray = new_environment()
-        .and_then(|environment| environment.render_named_str("0", &preamble, ()))
+        .and_then(|environment| environment.render_named_str("\0", &preamble, ()))
         .map_err(|error| jinja(name, &error))?;
     if !stray.trim().is_empty() {
         return Err(bad(1, format!("text stands before the first `--- {}` line", ROLES.join("`, `--- "))));
@@ -141,8 +174,14 @@ fn role_line(line: &str) -> Result<Option<&'static str>, String> {
 }
 
 fn jinja(name: &str, error: &Error) -> PromptingError {
+    // A fault in an included file comes wrapped by each file that takes it in.
+    if let Some(inner) = std::error::Error::source(error).and_then(|source| source.downcast_ref::<Error>()) {
+        return jinja(name, inner);
+    }
     let words = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-    PromptingError::Template { template: name.to_owned(), line: error.line().unwrap_or(1), problem: words }
+    // A section bears a name that no file has: its lines are those of the template.
+    let file = error.name().filter(|file| !file.starts_with('\0')).unwrap_or(name);
+    PromptingError::Template { template: file.to_owned(), line: error.line().unwrap_or(1), problem: words }
 }
 
 #[cfg(test)]
@@ -154,7 +193,8 @@ mod tests {
     fn render(source: &str) -> Result<Vec<(String, String)>, String> {
         let labelling = Labelling { labels: vec![Label::new("Disease", "an illness")], ..Labelling::default() };
         let seed = PromptSeed { topic: Some("--- user\n<gout>".into()), count: 3, ..PromptSeed::default() };
-        let messages = Template::parse("t.md.j2", source).and_then(|template| template.render(&labelling, &seed));
+        let messages = Template::parse("t.md.j2", source)
+            .and_then(|template| template.render(&labelling, &seed, &Quotes::default(), 0));
         let pairs =
             |messages: Vec<Message>| messages.into_iter().map(|message| (message.role, message.content)).collect();
         messages.map(pairs).map_err(|error| error.to_string())
@@ -165,6 +205,25 @@ mod tests {
         let source = "{# guideline 2 #}\n--- system\n{% for label in labels %}\n- {{ label.name }}: {{ label.definition }}\n{% endfor %}\n--- user\n{{ count }} on {{ topic }}{% if mention %} with {{ mention }}{% endif %}\n";
         let expected = [("system", "- Disease: an illness"), ("user", "3 on --- user\n<gout>")];
         assert_eq!(render(source).unwrap(), expected.map(|(role, content)| (role.to_owned(), content.to_owned())));
+    }
+
+    #[test]
+    fn takes_in_other_files_and_names_their_faults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("t.md.j2"), "--- system\n{% include 'rules.md' %}\n--- user\nGo.").unwrap();
+        fs::write(path("rules.md"), "Mark {{ labels[0].name }}.").unwrap();
+        let labelling = Labelling { labels: vec![Label::new("Disease", "")], ..Labelling::default() };
+        let render = |included: &[(String, PathBuf)]| {
+            let template = Template::read_with(&path("t.md.j2"), included).map_err(|error| error.to_string())?;
+            let messages = template.render(&labelling, &PromptSeed::default(), &Quotes::default(), 0);
+            messages.map(|messages| messages[0].content.clone()).map_err(|error| error.to_string())
+        };
+        let rules = [("rules.md".to_owned(), path("rules.md"))];
+        assert_eq!(render(&rules).unwrap(), "Mark Disease.");
+        assert!(render(&[]).unwrap_err().starts_with("template `t.md.j2` line 2: "));
+        fs::write(path("rules.md"), "\n{{ missing }}").unwrap();
+        assert!(render(&rules).unwrap_err().starts_with("template `rules.md` line 2: "), "{:?}", render(&rules));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-/// The function inside the feed-forward part.
+/// The function inside the feed-forward part, or behind a pooler's linear layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activation {
     /// By the error function.
@@ -7,6 +7,8 @@ pub(crate) enum Activation {
     GeluTanh,
     /// `max(0, u)`.
     Relu,
+    /// The hyperbolic tangent, of poolers.
+    Tanh,
 }
 
 impl Activation {

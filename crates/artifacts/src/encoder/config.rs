@@ -30,6 +30,8 @@ pub(crate) struct Encoder {
     pub(crate) hidden_dropout: f32,
     pub(crate) attention_dropout: f32,
     pub(crate) classifier_dropout: f32,
+    /// Of the family's head for sequences.
+    pub(crate) sequence_dropout: f32,
 }
 
 impl Encoder {
@@ -61,6 +63,8 @@ impl Encoder {
             hidden_dropout,
             attention_dropout: config.rate(keys.attention_dropout, 0.1)?,
             classifier_dropout: config.rate(keys.classifier_dropout, hidden_dropout)?,
+            sequence_dropout: config
+                .rate(family.sequence.dropout, family.sequence.default_dropout.unwrap_or(hidden_dropout))?,
         };
         if encoder.position_rows <= encoder.first_position {
             return Err(config.bad(keys.positions, "more than the padding id and one"));

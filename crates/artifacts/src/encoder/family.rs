@@ -1,3 +1,5 @@
+use crate::encoder::Activation;
+
 /// How one family of encoders names its configuration keys and tensors, and where its computation differs. A further
 /// family is a further row of [`Family::ALL`].
 #[derive(Debug)]
@@ -20,8 +22,44 @@ pub(crate) struct Family {
     pub(crate) drops_attention_output: bool,
     /// Tensor names below the prefix.
     pub(crate) tensors: Tensors,
-    /// The classification layer, which has no prefix.
+    /// The classification layer of tokens, which has no prefix.
     pub(crate) head: &'static str,
+    /// The classification of sequences by their first token.
+    pub(crate) sequence: SequenceHead,
+}
+
+/// How sequences are classified: a linear layer with an activation behind it, and the classification layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SequenceHead {
+    /// Hugging Face's class.
+    pub(crate) class: &'static str,
+    /// The first layer, with its prefix if it has one: then it is the encoder's own pooler.
+    pub(crate) pooler: &'static str,
+    /// Behind the first layer.
+    pub(crate) activation: Activation,
+    /// The classification layer.
+    pub(crate) output: &'static str,
+    /// Whether activations are dropped before the first layer too.
+    pub(crate) drops_input: bool,
+    /// Configuration key of the dropout; the hidden dropout where it is absent.
+    pub(crate) dropout: &'static str,
+    /// The dropout where the key is absent, unless it is the hidden one.
+    pub(crate) default_dropout: Option<f32>,
+}
+
+impl SequenceHead {
+    /// Of pairs of entities, by the states where they start (Baldini Soares et al. 2019); not a head of Hugging Face's.
+    pub(crate) const STARTS: Self = Self { class: "ClinsynthForRelationClassification", ..Self::ROBERTA };
+
+    const ROBERTA: Self = Self {
+        class: "RobertaForSequenceClassification",
+        pooler: "classifier.dense",
+        activation: Activation::Tanh,
+        output: "classifier.out_proj",
+        drops_input: true,
+        dropout: "classifier_dropout",
+        default_dropout: None,
+    };
 }
 
 /// Configuration keys.
@@ -113,6 +151,13 @@ impl Family {
             output_norm: "output.LayerNorm",
         },
         head: "classifier",
+        sequence: SequenceHead {
+            class: "BertForSequenceClassification",
+            pooler: "bert.pooler.dense",
+            output: "classifier",
+            drops_input: false,
+            ..SequenceHead::ROBERTA
+        },
     };
 
     /// `RoBERTa`, Liu et al. 2019: BERT with positions behind the padding id.
@@ -122,6 +167,7 @@ impl Family {
         prefix: "roberta.",
         padding: 1,
         positions_after_padding: true,
+        sequence: SequenceHead::ROBERTA,
         ..Self::BERT
     };
 
@@ -155,6 +201,15 @@ impl Family {
             output_norm: "output_layer_norm",
             ..Self::BERT.tensors
         },
+        sequence: SequenceHead {
+            class: "DistilBertForSequenceClassification",
+            pooler: "pre_classifier",
+            activation: Activation::Relu,
+            output: "classifier",
+            drops_input: false,
+            dropout: "seq_classif_dropout",
+            default_dropout: Some(0.2),
+        },
         ..Self::BERT
     };
 
@@ -164,6 +219,11 @@ impl Family {
         classifier_class: "ElectraForTokenClassification",
         prefix: "electra.",
         keys: Keys { embedding: Some("embedding_size"), ..Self::BERT.keys },
+        sequence: SequenceHead {
+            class: "ElectraForSequenceClassification",
+            activation: Activation::Gelu,
+            ..SequenceHead::ROBERTA
+        },
         ..Self::BERT
     };
 

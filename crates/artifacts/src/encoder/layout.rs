@@ -3,6 +3,7 @@ use std::convert::Infallible;
 use clinsynth_contract::{Parameter, StoredPart};
 
 use crate::encoder::Encoder;
+use crate::task::Task;
 
 /// One thing for each parameter of a token classifier: its description, its tensor in a graph, its gradient.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Layout<T> {
     pub(crate) embedding_projection: Option<Pair<T>>,
     /// The layers, input side first.
     pub(crate) layers: Vec<Layer<T>>,
+    /// The linear layer before the classification layer of sequences.
+    pub(crate) pooler: Option<Pair<T>>,
     /// Classification layer.
     pub(crate) head: Pair<T>,
 }
@@ -43,8 +46,9 @@ pub(crate) struct Layer<T> {
 }
 
 impl Layout<Parameter> {
-    /// The parameters of an encoder with a head of `classes` outputs.
-    pub(crate) fn of(encoder: &Encoder, classes: usize) -> Self {
+    /// The parameters of an encoder with a head for a task.
+    pub(crate) fn of(encoder: &Encoder, task: &Task<'_>) -> Self {
+        let classes = task.classes();
         let (tensors, hidden) = (&encoder.family.tensors, encoder.hidden);
         let name = |name: &str| format!("{}{name}", encoder.family.prefix);
         let table = |stem: &str, rows| parameter(format!("{}.weight", name(stem)), vec![rows, encoder.embedding], true);
@@ -69,14 +73,15 @@ impl Layout<Parameter> {
             norm: norm(&name(tensors.embedding_norm), encoder.embedding),
             embedding_projection: encoder.projects().then(projected),
             layers: (0..encoder.layers).map(layer).collect(),
-            head: linear(encoder.family.head, classes, hidden),
+            pooler: task.sequence_head(encoder).map(|head| linear(head.pooler, hidden, task.width(encoder))),
+            head: linear(task.sequence_head(encoder).map_or(encoder.family.head, |head| head.output), classes, hidden),
         }
     }
 }
 
 impl Layout<Parameter> {
     /// Sets the factors of the learning rate by depth: 1 for the head, `decay` for the top layer, `decay²` for the next,
-    /// and so on down to the embeddings (as in ELECTRA's and BEiT's fine-tuning); 0 for what is frozen.
+    /// and so on down to the embeddings (as in ELECTRA's and `BEiT`'s fine-tuning); 0 for what is frozen.
     pub(crate) fn set_rates(&mut self, rates: &Rates) {
         let layers = self.layers.len();
         let at = |depth: usize| rates.layer_decay.powi((layers + 1 - depth) as i32);
@@ -138,6 +143,7 @@ impl<T> Layout<T> {
             norm: self.norm.try_map(&mut make)?,
             embedding_projection: self.embedding_projection.as_ref().map(|pair| pair.try_map(&mut make)).transpose()?,
             layers: self.layers.iter().map(|layer| layer.try_map(&mut make)).collect::<Result<_, _>>()?,
+            pooler: self.pooler.as_ref().map(|pair| pair.try_map(&mut make)).transpose()?,
             head: self.head.try_map(&mut make)?,
         })
     }

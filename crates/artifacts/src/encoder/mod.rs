@@ -7,6 +7,6 @@ mod layout;
 
 pub(crate) use activation::Activation;
 pub(crate) use config::Encoder;
-pub(crate) use family::Family;
+pub(crate) use family::{Family, SequenceHead};
 pub use layout::Rates;
 pub(crate) use layout::{Layer, Layout, Pair};

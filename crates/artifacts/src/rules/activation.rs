@@ -11,9 +11,11 @@ pub(crate) enum Activated {
     /// By the error function.
     Gelu(Gelu),
     /// By the hyperbolic tangent.
-    Tanh(TanhGelu),
+    GeluTanh(TanhGelu),
     /// The output of `max(0, u)`.
     Relu(Value),
+    /// The output of `tanh u`.
+    Tanh(Value),
 }
 
 impl Activated {
@@ -21,7 +23,7 @@ impl Activated {
     pub(crate) const fn factors(activation: Activation) -> [Factors; 2] {
         match activation {
             Activation::Gelu => [Gelu::BEFORE, Gelu::AFTER],
-            Activation::GeluTanh | Activation::Relu => [Factors::ONE; 2],
+            Activation::GeluTanh | Activation::Relu | Activation::Tanh => [Factors::ONE; 2],
         }
     }
 
@@ -34,11 +36,15 @@ impl Activated {
             }
             Activation::GeluTanh => {
                 let (output, saved) = TanhGelu::forward(&mut tape.graph, input);
-                (output, Self::Tanh(saved))
+                (output, Self::GeluTanh(saved))
             }
             Activation::Relu => {
                 let output = tape.graph.op("Relu", &[input], &[]);
                 (output, Self::Relu(output))
+            }
+            Activation::Tanh => {
+                let output = tape.graph.op("Tanh", &[input], &[]);
+                (output, Self::Tanh(output))
             }
         }
     }
@@ -47,17 +53,23 @@ impl Activated {
     pub(crate) fn backward(self, tape: &mut Tape, gradient: Value) -> Value {
         match self {
             Self::Gelu(saved) => saved.backward(tape, gradient),
-            Self::Tanh(saved) => saved.backward(&mut tape.graph, gradient),
+            Self::GeluTanh(saved) => saved.backward(&mut tape.graph, gradient),
             Self::Relu(output) => {
                 let sign = tape.graph.op("Sign", &[output], &[]);
                 tape.graph.mul(gradient, sign)
+            }
+            Self::Tanh(output) => {
+                let one = tape.graph.number(1.0);
+                let square = tape.graph.mul(output, output);
+                let slope = tape.graph.sub(one, square);
+                tape.graph.mul(gradient, slope)
             }
         }
     }
 }
 
 /// `√(2/π)` twice, for `(1 + tanh a) / 2 = σ(2a)`.
-const TWICE_ROOT: f32 = 1.595_769_1;
+const TWICE_ROOT: f32 = 1.595_769;
 /// The factor of the cube.
 const CUBIC: f32 = 0.044_715;
 
@@ -101,6 +113,7 @@ pub(crate) fn plain(graph: &mut Graph, activation: Activation, input: Value) -> 
         Activation::Gelu => plain_gelu(graph, input),
         Activation::GeluTanh => TanhGelu::forward(graph, input).0,
         Activation::Relu => graph.op("Relu", &[input], &[]),
+        Activation::Tanh => graph.op("Tanh", &[input], &[]),
     }
 }
 
@@ -141,6 +154,11 @@ mod tests {
     #[test]
     fn gradients_of_the_rectifier() {
         check(Activation::Relu, 0.0);
+    }
+
+    #[test]
+    fn gradients_of_the_hyperbolic_tangent() {
+        check(Activation::Tanh, 0.0);
     }
 
     #[test]

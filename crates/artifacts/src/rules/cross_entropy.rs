@@ -1,4 +1,4 @@
-use crate::graph::{Value, int};
+use crate::graph::{Graph, Value, int};
 use crate::tape::Tape;
 
 /// Mean cross-entropy over the tokens that carry a label; a negative label marks the others.
@@ -23,17 +23,7 @@ impl CrossEntropy {
     /// `logits` `[T, C]` and `labels` `[S, B]`.
     pub(crate) fn forward(tape: &mut Tape, logits: Value, labels: Value, classes: i64) -> (Loss, Self) {
         let graph = &mut tape.graph;
-        let labels = graph.reshape(labels, &[-1]);
-        let zero = graph.integer(0);
-        let labelled = graph.op("GreaterOrEqual", &[labels, zero], &[]);
-        let labelled = graph.op("Cast", &[labelled], &[int("to", i64::from(crate::onnx::FLOAT))]);
-        let labelled = graph.reshape(labelled, &[-1, 1]);
-        // Clamped first: OneHot counts negative indices from the end.
-        let classes_known = graph.op("Max", &[labels, zero], &[]);
-        let depth = graph.integer(classes);
-        let off_on = graph.numbers(&[0.0, 1.0]);
-        let gold = graph.op("OneHot", &[classes_known, depth, off_on], &[int("axis", -1)]);
-        let gold = graph.mul(gold, labelled);
+        let (labelled, gold) = gold(graph, labels, classes);
 
         let log_probabilities = graph.op("LogSoftmax", &[logits], &[int("axis", -1)]);
         let chosen = graph.mul(gold, log_probabilities);
@@ -54,6 +44,21 @@ impl CrossEntropy {
         let difference = graph.sub(probabilities, self.gold);
         graph.op("Div", &[difference, self.divisor], &[])
     }
+}
+
+/// Which of `N` labels count, as `[N, 1]` of 0 and 1, and their classes as `[N, C]`, all 0 where one does not count.
+pub(crate) fn gold(graph: &mut Graph, labels: Value, classes: i64) -> (Value, Value) {
+    let labels = graph.reshape(labels, &[-1]);
+    let zero = graph.integer(0);
+    let labelled = graph.op("GreaterOrEqual", &[labels, zero], &[]);
+    let labelled = graph.op("Cast", &[labelled], &[int("to", i64::from(crate::onnx::FLOAT))]);
+    let labelled = graph.reshape(labelled, &[-1, 1]);
+    // Clamped first: OneHot counts negative indices from the end.
+    let classes_known = graph.op("Max", &[labels, zero], &[]);
+    let depth = graph.integer(classes);
+    let off_on = graph.numbers(&[0.0, 1.0]);
+    let gold = graph.op("OneHot", &[classes_known, depth, off_on], &[int("axis", -1)]);
+    (labelled, graph.mul(gold, labelled))
 }
 
 #[cfg(test)]

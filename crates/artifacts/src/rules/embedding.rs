@@ -85,7 +85,7 @@ pub(crate) fn rows(graph: &mut Graph, table: Value, first: i64, count: Value) ->
 }
 
 /// Zero rows around, `above` of them above and below up to the height of `table`.
-fn pad_rows(graph: &mut Graph, rows: Value, above: i64, table: Value) -> Value {
+pub(crate) fn pad_rows(graph: &mut Graph, rows: Value, above: i64, table: Value) -> Value {
     let target = graph.op("Shape", &[table], &[]);
     let present = graph.op("Shape", &[rows], &[]);
     let mut missing = graph.sub(target, present);

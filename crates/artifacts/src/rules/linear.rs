@@ -9,6 +9,8 @@ pub(crate) struct Linear {
     bias: Weight,
     input: Value,
     factors: Factors,
+    /// Whether the rows are sequences rather than tokens.
+    of_sequences: bool,
 }
 
 /// The factors of product and bias, which carry constants of the layers around at no cost.
@@ -36,7 +38,12 @@ impl Linear {
     ) -> (Value, Self) {
         let attributes = [float("alpha", factors.product), float("beta", factors.bias), int("transB", 1)];
         let output = product(&mut tape.graph, &[input, weight.value, bias.value], &attributes);
-        (output, Self { weight, bias, input, factors })
+        (output, Self { weight, bias, input, factors, of_sequences: false })
+    }
+
+    /// The same layer where its rows are sequences: `[B, in]` to `[B, out]`.
+    pub(crate) const fn of_sequences(self) -> Self {
+        Self { of_sequences: true, ..self }
     }
 
     /// `dW = s · dyᵀ x`, `db = t · Σ dy`, `dx = s · dy W + carried`: the gradient that reaches the input on another way
@@ -45,7 +52,12 @@ impl Linear {
         let alpha = float("alpha", self.factors.product);
         let weight = product(&mut tape.graph, &[gradient, self.input], &[alpha.clone(), int("transA", 1)]);
         tape.give(self.weight, Gradient::Dense(weight));
-        let mut bias = tape.sum_tokens(gradient);
+        let mut bias = if self.of_sequences {
+            let first = tape.graph.integers(&[0]);
+            tape.graph.op("ReduceSum", &[gradient, first], &[int("keepdims", 0)])
+        } else {
+            tape.sum_tokens(gradient)
+        };
         if (self.factors.bias - 1.0).abs() > f32::EPSILON {
             let factor = tape.graph.number(self.factors.bias);
             bias = tape.graph.mul(bias, factor);

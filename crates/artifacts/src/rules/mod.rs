@@ -5,10 +5,12 @@
 
 pub(crate) mod activation;
 pub(crate) mod attention;
+pub(crate) mod classification;
 pub(crate) mod cross_entropy;
 pub(crate) mod dropout;
 pub(crate) mod embedding;
 pub(crate) mod gelu;
 pub(crate) mod layer_norm;
 pub(crate) mod linear;
+pub(crate) mod pooling;
 pub(crate) mod tagging;

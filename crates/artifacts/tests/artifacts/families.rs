@@ -29,7 +29,8 @@ struct Case {
     gradients: BTreeMap<String, Vec<f32>>,
 }
 
-type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+/// Tensors by name, with their shapes.
+pub(crate) type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 impl Case {
     fn all() -> Vec<Self> {
@@ -41,19 +42,24 @@ impl Case {
     }
 
     fn weights(&self) -> Weights {
-        let parameter = |(name, shape): (&String, &Vec<usize>)| Parameter {
-            name: name.clone(),
-            shape: shape.clone(),
-            decay: true,
-            rate: 1.0,
-            stored: vec![StoredPart { name: name.clone(), shape: shape.clone() }],
-        };
-        drawn_weights(&self.shapes.iter().map(parameter).collect::<Vec<_>>())
+        drawn_by_shape(&self.shapes)
     }
 
     fn batch(&self) -> Batch {
         Batch::of(0, [4, 7], &self.config)
     }
+}
+
+/// The weights that the script draws for parameters of these shapes.
+pub(crate) fn drawn_by_shape(shapes: &BTreeMap<String, Vec<usize>>) -> Weights {
+    let parameter = |(name, shape): (&String, &Vec<usize>)| Parameter {
+        name: name.clone(),
+        shape: shape.clone(),
+        decay: true,
+        rate: 1.0,
+        stored: vec![StoredPart { name: name.clone(), shape: shape.clone() }],
+    };
+    drawn_weights(&shapes.iter().map(parameter).collect::<Vec<_>>())
 }
 
 /// Artifacts of a model with these weights, in `folder`.
@@ -82,7 +88,8 @@ fn inside(batch: &Batch, logits: &[f32]) -> Vec<f32> {
     tokens.filter(|(_, inside)| **inside == 1).flat_map(|(logits, _)| *logits).collect()
 }
 
-fn assert_near(found: &[f32], expected: &[f32], what: &str) {
+/// Asserts that values differ by less than 1e-5.
+pub(crate) fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-5, "{what}: {worst}");

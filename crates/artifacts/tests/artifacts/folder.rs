@@ -213,6 +213,14 @@ fn refuses_files_that_are_absent_or_broken() {
     fs::write(encoder.join("model.safetensors"), b"no weights").unwrap();
     assert_eq!(attempt(), "`model.safetensors` is not a safetensors file");
     write_encoder(&encoder, &recorded().config);
+    let whole = fs::read(encoder.join("model.safetensors")).unwrap();
+    let mut spoilt = whole.clone();
+    spoilt[9] ^= 0x40;
+    for bytes in [&whole[..5], &whole[..300], &whole[..whole.len() - 4], &spoilt] {
+        fs::write(encoder.join("model.safetensors"), bytes).unwrap();
+        assert_eq!(attempt(), "`model.safetensors` is not a safetensors file");
+    }
+    write_encoder(&encoder, &recorded().config);
     fs::remove_file(encoder.join("tokenizer.json")).unwrap();
     assert_eq!(attempt(), "cannot read `tokenizer.json`");
     fs::write(encoder.join("config.json"), b"{").unwrap();

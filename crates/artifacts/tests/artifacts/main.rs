@@ -6,7 +6,9 @@
 mod export;
 mod families;
 mod folder;
+mod markers;
 mod parity;
 mod peers;
 mod reference;
+mod sequences;
 mod session;

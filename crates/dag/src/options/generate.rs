@@ -20,7 +20,39 @@ pub enum Task {
     Re,
 }
 
-/// Options of `uses: generate`: a language model, live or recorded, writes labelled examples.
+/// What a `generate` step asks the language model for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Strategy {
+    /// To write labelled examples from seeds.
+    #[default]
+    Write,
+    /// To label the texts of the needed `examples` and `documents`, whose own labels it is not shown.
+    Extract,
+    /// To label the texts of the needed `examples` once more; their own labels count as one vote.
+    Annotate,
+    /// To judge whether the labels of the needed `examples` are right and complete.
+    Verify,
+    /// To propose candidate prompts, which are tried and scored on the needed `examples` (a dev set).
+    Search,
+}
+
+/// How terms, topics and styles are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Sampling {
+    /// Each draw from all terms of all labels alike.
+    Uniform,
+    /// Labels in turn, any term of the label.
+    Stratified,
+    /// Labels in turn, and no term twice before each concept, then each term, was drawn once.
+    #[default]
+    Coverage,
+}
+
+/// Options of `uses: generate`: a language model, live or recorded, writes or labels examples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GenerateOptions {
@@ -28,9 +60,74 @@ pub struct GenerateOptions {
     pub task: Task,
     /// Prompt template (minijinja), relative to the pipeline file.
     pub template: PathBuf,
+    /// What the model is asked for.
+    #[serde(default)]
+    pub mode: Strategy,
     /// Table of topics, styles, mentions and counts that fill the template, one request a row (tab-separated), relative
-    /// to the pipeline file.
-    pub seeds: PathBuf,
+    /// to the pipeline file; or else seeds are drawn from `vocabularies`, `topics` and `styles`.
+    #[serde(default)]
+    pub seeds: Option<PathBuf>,
+    /// Vocabulary of each label (OBO, TSV or a plain list), from which mentions are drawn; with `task: re` heads from the
+    /// first label's and tails from the last's.
+    #[serde(default)]
+    pub vocabularies: BTreeMap<String, PathBuf>,
+    /// Topics to draw from, one a line.
+    #[serde(default)]
+    pub topics: Option<PathBuf>,
+    /// Writing styles to draw from, one a line.
+    #[serde(default)]
+    pub styles: Option<PathBuf>,
+    /// How they are drawn.
+    #[serde(default)]
+    pub sampling: Sampling,
+    /// Seed of all draws.
+    #[serde(default)]
+    pub seed: u64,
+    /// Examples that a drawn request asks for.
+    #[serde(default = "ten", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub per_request: u32,
+    /// Exactly how many examples to accept: valid, and no two of the same text. Seeds are taken in order, and again from
+    /// the first when they are used up. Null: every seed is asked for once and everything valid is kept.
+    #[serde(default, deserialize_with = "bounds::count_or_null")]
+    #[schemars(range(min = 1))]
+    pub count: Option<u32>,
+    /// With `count`: examples to ask for at most, repairs not counted; null for three times `count`. The step fails when
+    /// they do not yield `count` examples.
+    #[serde(default, deserialize_with = "bounds::count_or_null")]
+    #[schemars(range(min = 1))]
+    pub max_candidates: Option<u32>,
+    /// With `count`: weights of the classes that share it, such as `{Disease: 2, Chemical: 2, none: 1}`: relations for
+    /// `task: re`, labels for `task: ner` with `none` for texts without a mention. Empty for no balance.
+    #[serde(default)]
+    pub balance: BTreeMap<String, u32>,
+    /// Whether a completion with faults goes back to the model once, with the faults named; what fails then is set aside.
+    #[serde(default = "yes")]
+    pub repair: bool,
+    /// Annotation guideline, a text file for the template's `guideline`.
+    #[serde(default)]
+    pub guideline: Option<PathBuf>,
+    /// Examples of the needed `examples` that each prompt shows; never of restricted data.
+    #[serde(default)]
+    pub demonstrations: u32,
+    /// Errors of the needed `errors` that each prompt shows; of public or synthetic data only.
+    #[serde(default)]
+    pub feedback: u32,
+    /// How often each text is labelled or judged; the majority decides. Counts for modes `extract`, `annotate`, `verify`.
+    #[serde(default = "one", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub votes: u32,
+    /// Rounds of `mode: search`.
+    #[serde(default = "three", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub rounds: u32,
+    /// Candidate prompts in each round of `mode: search`.
+    #[serde(default = "five", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub candidates: u32,
+    /// Template with which `mode: search` asks for candidate prompts; required by it.
+    #[serde(default)]
+    pub search_template: Option<PathBuf>,
     /// Who answers: `replay`, or the name of one of the pipeline's `endpoints`.
     #[serde(default = "replay")]
     pub provider: String,
@@ -44,7 +141,7 @@ pub struct GenerateOptions {
     #[serde(default)]
     #[schemars(with = "Option<SplitName>")]
     pub split: Option<Split>,
-    /// Most requests to send; null for one each row of the seeds.
+    /// Most requests to send; null for one each row of the seeds, or as many as `max-candidates` allows of drawn ones.
     #[serde(default)]
     pub requests: Option<u32>,
     /// Model to ask for, instead of the endpoint's own.
@@ -64,6 +161,26 @@ pub struct GenerateOptions {
 
 /// The provider that answers from recordings.
 pub(crate) const REPLAY: &str = "replay";
+
+const fn yes() -> bool {
+    true
+}
+
+const fn one() -> u32 {
+    1
+}
+
+const fn three() -> u32 {
+    3
+}
+
+const fn five() -> u32 {
+    5
+}
+
+const fn ten() -> u32 {
+    10
+}
 
 fn replay() -> String {
     REPLAY.to_owned()

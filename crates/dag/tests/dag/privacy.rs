@@ -84,3 +84,22 @@ fn the_refusal_names_step_inputs_endpoint_and_remedy() {
     assert!(plan(&yaml, &["provider=near"]).is_ok());
     snapshot("refusal_of_an_override", &plan(&yaml, &["provider=far"]).unwrap_err().to_string());
 }
+
+#[test]
+fn restricted_text_is_never_quoted() {
+    let quoting = |level: &str, option: &str| {
+        let with = format!(
+            "task: ner, template: template.j2, seeds: seeds.tsv, recordings: recordings.jsonl, provider: near, {option}: 2"
+        );
+        let steps = [import("notes", level), format!("  ask: {{uses: generate, needs: [notes], with: {{{with}}}}}")];
+        plan(&lines(&steps), &[]).map(|_| ()).map_err(|error| error.to_string())
+    };
+    for level in ["public", "synthetic"] {
+        assert_eq!(quoting(level, "demonstrations"), Ok(()));
+    }
+    for level in ["aggregate", "restricted"] {
+        let refusal = quoting(level, "demonstrations").unwrap_err();
+        assert!(refusal.contains(&format!("would quote `notes`, which is `{level}`")), "{refusal}");
+    }
+    assert!(quoting("public", "feedback").unwrap_err().contains("takes `errors` for `feedback`"));
+}

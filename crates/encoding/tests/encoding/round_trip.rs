@@ -3,11 +3,16 @@ use std::sync::LazyLock;
 use clinsynth_contract::{Encoding, Entity, Example, Quarantined, Sensitivity, Span, TagSet};
 use clinsynth_encoding::{Encoder, spans, words};
 use proptest::prelude::*;
+use tokenizers::Tokenizer;
 
-use crate::encoder;
+use crate::{data, encoder};
 
 /// Windows so short that most texts need several.
 static SHORT: LazyLock<Encoder> = LazyLock::new(|| encoder("wordpiece.json", 14, 3));
+
+/// Byte-level BPE, windows long enough for most texts.
+static BYTES: LazyLock<Encoder> = LazyLock::new(|| encoder("bytelevel.json", 256, 3));
+static BYTES_BACK: LazyLock<Tokenizer> = LazyLock::new(|| Tokenizer::from_file(data("bytelevel.json")).unwrap());
 
 /// Text of letters, marks, emoji with joiners, right-to-left and Chinese script, controls, spaces, and anything else.
 fn text() -> impl Strategy<Value = String> {
@@ -78,6 +83,28 @@ proptest! {
             let mut owners: Vec<i32> = window.token_words.iter().copied().filter(|&word| word >= 0).collect();
             owners.dedup();
             prop_assert_eq!(owners, (0..window.word_starts.len() as i32).collect::<Vec<_>>());
+        }
+    }
+
+    /// Bytes lose nothing: the sub-tokens of each word are the space before it and its characters, whatever script.
+    #[test]
+    fn byte_level_sub_tokens_are_the_words_of_the_text(text in text(), draws in prop::collection::vec((0usize..4, 1usize..4, any::<bool>()), 0..20)) {
+        let bounds: Vec<Span> = words(&text).iter().map(|word| word.span).collect();
+        let example = Example { text, entities: entities(&bounds, &draws), ..Example::default() };
+        let encoded = BYTES.encode_examples(std::slice::from_ref(&example), &labels()).unwrap();
+        let (found, tags) = owned(&encoded.encodings);
+        prop_assert_eq!(&found, &bounds);
+        prop_assert_eq!(spans(&tags, &bounds, &labels()), example.entities);
+        let characters: Vec<char> = example.text.chars().collect();
+        for window in &encoded.encodings {
+            let edges = window.word_starts.iter().zip(&window.word_ends);
+            for (word, (&start, &end)) in (0..).zip(edges) {
+                let inside = window.input_ids.iter().zip(&window.token_words).filter(|(_, of)| **of == word);
+                let ids: Vec<u32> = inside.map(|(id, _)| *id).collect();
+                let text: String = characters[start as usize..end as usize].iter().collect();
+                let back = BYTES_BACK.decode(&ids, false).unwrap();
+                prop_assert!(back == format!(" {text}") || ids.len() == 254, "{:?} came back as {:?}", text, back);
+            }
         }
     }
 

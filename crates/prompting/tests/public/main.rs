@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 
 use clinsynth_contract::{Prompt, Sensitivity};
 use clinsynth_prompting::{
-    Answers, Backend, Connections, GenerateSettings, Label, Labelling, Parameters, PromptingError, Task, Template,
-    clear, complete, enumerate, read_seeds,
+    Answers, Backend, Connections, GenerateSettings, Label, Labelling, Parameters, PromptingError, Quotes, Task,
+    Template, clear, complete, enumerate, read_seeds,
 };
 
 /// A file of the repository.
@@ -32,6 +32,7 @@ fn settings(task: Task, model: &str) -> GenerateSettings {
     GenerateSettings {
         labelling,
         parameters: Parameters { model: model.to_owned(), ..Parameters::default() },
+        quotes: Quotes::default(),
         limit: None,
         sensitivity: Sensitivity::Public,
     }

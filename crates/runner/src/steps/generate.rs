@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use clinsynth_contract::{Example, Quarantined, Sensitivity};
-use clinsynth_dag::{GenerateOptions, Labels};
+use clinsynth_dag::{ExternalFile, GenerateOptions, INCLUDED, Labels, Strategy};
 use clinsynth_prompting::{
-    GenerateSettings, Label, Labelling, Parameters, ParseSettings, Parsed, Task, Template, Warning, clear, enumerate,
-    parse, read_seeds,
+    ClearedErrors, ClearedExamples, GatherSettings, Gathered, GenerateSettings, Label, Labelling, Parameters, Parsed,
+    PromptSeed, PromptingError, Quotes, Sampling, SeedSources, Target, Task, Template, Warning, class_counts, clear,
+    clear_errors, clear_examples, draw_seeds, gather, read_lines, read_seeds, read_vocabulary,
 };
 use serde_json::json;
 
@@ -12,10 +15,13 @@ use crate::RunnerError;
 use crate::execute::{Context, Made};
 use crate::steps::ask::{ask, backend, cost};
 
+/// Examples to ask for at most for each one that is to be accepted, unless the step says otherwise.
+const CANDIDATES_EACH: u32 = 3;
+
 /// A language model, live or recorded, writes labelled examples.
 pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> Result<Made, RunnerError> {
-    let template = Template::read(context.file("template").unwrap_or(&options.template))?;
-    let seeds = read_seeds(context.file("seeds").unwrap_or(&options.seeds))?;
+    refuse_other_modes(context, options)?;
+    let template = Template::read_with(context.file("template").unwrap_or(&options.template), &included(context))?;
     let backend = backend(context, options)?;
     let labelling = labelling(context, options);
     let settings = GenerateSettings {
@@ -26,14 +32,19 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
             max_tokens: options.max_tokens,
             extra: options.extra.clone().into_iter().collect(),
         },
+        quotes: quotes(context, options)?,
         limit: options.requests.map(|requests| requests as usize),
         sensitivity: input_sensitivity(context),
     };
-    let prompts = enumerate(&template, &seeds, &settings)?;
-    let cleared = clear(prompts, &backend)?;
-    let answers = ask(context, &cleared, &backend, &settings)?;
-    let Parsed { mut examples, quarantined, warnings } =
-        parse(&answers.completions, cleared.prompts(), &ParseSettings::new(labelling))?;
+    let gathering = gathering(options);
+    let seeds = match context.file("seeds") {
+        Some(path) => read_seeds(path)?,
+        None => drawn(context, options, &gathering, &labelling)?,
+    };
+    let gathered = gather(&template, &seeds, &settings, &gathering, &backend, &mut |prompts| {
+        ask(context, &clear(prompts, &backend)?, &backend, &settings)
+    })?;
+    let Gathered { prompts, answers, parsed: Parsed { mut examples, quarantined, warnings } } = gathered;
     for example in &mut examples {
         example.split = options.split.or(example.split);
     }
@@ -43,18 +54,96 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
     let tokens: u64 =
         answers.completions.iter().filter_map(|completion| completion.completion_tokens).map(u64::from).sum();
     let facts = BTreeMap::from([
-        ("requests".to_owned(), json!(cleared.prompts().len())),
+        ("requests".to_owned(), json!(prompts.len())),
         ("completion tokens".to_owned(), json!(tokens)),
         ("cost".to_owned(), cost(&answers)),
+        ("examples by class".to_owned(), json!(class_counts(&examples, &labelling))),
     ]);
     let outputs = vec![
-        context.write("prompts", cleared.prompts().to_vec())?,
+        context.write("prompts", prompts)?,
         context.write("completions", answers.completions)?,
         context.write("examples", examples)?,
         context.write("quarantine", set_aside)?,
         context.write("egress", answers.egress)?,
     ];
     Ok(Made { outputs, facts })
+}
+
+fn refuse_other_modes(context: &Context<'_>, options: &GenerateOptions) -> Result<(), RunnerError> {
+    if options.mode == Strategy::Write {
+        return Ok(());
+    }
+    let what = "this version only has `mode: write`".to_owned();
+    Err(RunnerError::Empty { step: context.step.id.clone(), what })
+}
+
+/// The files that the template takes in, as the plan found them: each counts in the step's key.
+fn included(context: &Context<'_>) -> Vec<(String, PathBuf)> {
+    let name = |file: &ExternalFile| Some((file.role.strip_prefix(INCLUDED)?.to_owned(), file.path.clone()));
+    context.step.files.iter().filter_map(name).collect()
+}
+
+/// What prompts show beside their seed.
+fn quotes(context: &Context<'_>, options: &GenerateOptions) -> Result<Quotes, RunnerError> {
+    let read = |path: &Path| {
+        let unreadable = |source| RunnerError::Read { path: path.to_owned(), source };
+        fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(unreadable)
+    };
+    let shows = |count: u32| count > 0;
+    Ok(Quotes {
+        guideline: context.file("guideline").map(read).transpose()?,
+        demonstrations: match shows(options.demonstrations) {
+            true => clear_examples(context.rows("examples")?)?,
+            false => ClearedExamples::default(),
+        },
+        demonstrations_each: options.demonstrations as usize,
+        errors: match shows(options.feedback) {
+            true => clear_errors(context.rows("errors")?)?,
+            false => ClearedErrors::default(),
+        },
+        errors_each: options.feedback as usize,
+        seed: options.seed,
+    })
+}
+
+/// Seeds out of vocabularies, topics and styles: as many as the step can ask for.
+fn drawn(
+    context: &Context<'_>,
+    options: &GenerateOptions,
+    gathering: &GatherSettings,
+    labelling: &Labelling,
+) -> Result<Vec<PromptSeed>, RunnerError> {
+    let vocabulary = |label: &String| {
+        let terms = context.file(&format!("vocabularies {label}")).map(read_vocabulary).transpose()?;
+        Ok((label.clone(), terms.unwrap_or_default()))
+    };
+    let lines = |role: &str| context.file(role).map(read_lines).transpose().map(Option::unwrap_or_default);
+    let sources = SeedSources {
+        vocabularies: options.vocabularies.keys().map(vocabulary).collect::<Result<_, PromptingError>>()?,
+        topics: lines("topics")?,
+        styles: lines("styles")?,
+        sampling: match options.sampling {
+            clinsynth_dag::Sampling::Uniform => Sampling::Uniform,
+            clinsynth_dag::Sampling::Stratified => Sampling::Stratified,
+            clinsynth_dag::Sampling::Coverage => Sampling::Coverage,
+        },
+        seed: options.seed,
+        per_request: options.per_request,
+    };
+    let candidates = gathering.target.as_ref().map(|target| target.max_candidates);
+    let candidates = candidates.or(options.max_candidates.map(|most| most as usize)).unwrap_or(usize::MAX);
+    let requests = options.requests.map_or(usize::MAX, |requests| requests as usize);
+    // The plan refuses a step that sets none of these.
+    Ok(draw_seeds(&sources, labelling, requests.min(candidates.div_ceil(options.per_request as usize)))?)
+}
+
+fn gathering(options: &GenerateOptions) -> GatherSettings {
+    let target = |count: u32| Target {
+        count: count as usize,
+        max_candidates: options.max_candidates.unwrap_or(count.saturating_mul(CANDIDATES_EACH)) as usize,
+        balance: options.balance.clone(),
+    };
+    GatherSettings { repair: options.repair, target: options.count.map(target) }
 }
 
 fn labelling(context: &Context<'_>, options: &GenerateOptions) -> Labelling {
