@@ -269,7 +269,10 @@ mod tests {
     fn refuses_another_format_before_reading_its_fields() {
         let other = folder("other", r#"{"format": 7, "unheard": true}"#, b"");
         let error = Manifest::read(&other).unwrap_err();
-        assert!(matches!(&error, ContractError::WrongFormat { found, expected: ARTIFACT_FORMAT, .. } if found == "7"), "{error}");
+        assert!(
+            matches!(&error, ContractError::WrongFormat { found, expected: ARTIFACT_FORMAT, .. } if found == "7"),
+            "{error}"
+        );
         fs::remove_dir_all(other).unwrap();
     }
 }

@@ -138,10 +138,11 @@ fn rows_step(
     let rows_of_task = (CHUNK / features).max(1);
     let [p, m, v] = [p, m, v].map(Parts::of);
     workers.run(rows.div_ceil(rows_of_task), |index| {
-        for row in index * rows_of_task..rows.min((index + 1) * rows_of_task) {
+        let first = index * rows_of_task;
+        for (row, &place) in places.iter().enumerate().skip(first).take(rows_of_task) {
             // SAFETY: row by row.
             let [p, m, v] = [p, m, v].map(|parts| unsafe { parts.part(row * features, features) });
-            match places[row] {
+            match place {
                 u32::MAX => idle_step(scalars, p, m, v),
                 place => dense_step(&gradient[place as usize * features..][..features], scalars, p, m, v),
             }
@@ -181,6 +182,7 @@ fn step_element(scalars: AdamWStep, g: f32, p: &mut f32, m: &mut f32, v: &mut f3
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, clippy::needless_range_loop)]
 mod tests {
     use super::*;
 

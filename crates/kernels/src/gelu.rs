@@ -90,6 +90,7 @@ fn gate_slope_body(z: &[f32], dy: &[f32], dz: &mut [f32]) {
 /// `1 + erf z` to 1.5e-7, and `e^(−z²)`. Abramowitz and Stegun, Handbook of Mathematical Functions (1964), 7.1.26:
 /// `erfc z = (a₁t + … + a₅t⁵) e^(−z²)` with `t = 1/(1 + pz)` for `z ≥ 0`.
 #[inline(always)]
+#[allow(clippy::excessive_precision)] // Coefficients as published.
 fn one_plus_erf(z: f32) -> (f32, f32) {
     let density = exp_of_negative(-z * z);
     let t = 1.0 / z.abs().mul_add(0.327_591_1, 1.0);
@@ -102,6 +103,7 @@ fn one_plus_erf(z: f32) -> (f32, f32) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, clippy::needless_range_loop)]
 mod tests {
     use super::*;
 

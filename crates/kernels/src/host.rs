@@ -112,6 +112,7 @@ fn square_body(values: &[f32], sum: &mut f64) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, clippy::needless_range_loop)]
 mod tests {
     use super::*;
 

@@ -100,6 +100,7 @@ vectorised! {
 }
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // Six slices and an array at one index: zipped, the loop is no longer vectorised.
 fn token_gradient_body(
     dy: &[f32],
     x: &[f32],
@@ -140,6 +141,7 @@ fn token_gradient_body(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, clippy::needless_range_loop)]
 mod tests {
     use super::*;
 

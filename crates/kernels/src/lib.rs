@@ -18,6 +18,9 @@
 //!
 //! This crate knows nothing about models, batches or files: it sees slices.
 
+// A loop body takes part in its caller's instruction set only where it is inlined.
+#![allow(clippy::inline_always)]
+
 #[allow(unsafe_code)] // As in `workers`; and one tensor that is input and output.
 mod adamw;
 #[allow(unsafe_code)] // As in `workers`, and functions compiled for what the processor has.

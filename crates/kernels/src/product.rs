@@ -357,6 +357,7 @@ fn interleave(upper: Option<&[f32]>, lower: Option<&[f32]>, lines: &mut [Line]) 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::float_cmp, clippy::needless_range_loop)]
 mod tests {
     use proptest::prelude::*;
 
