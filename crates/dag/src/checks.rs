@@ -12,7 +12,7 @@ use crate::pipeline::{Count, StepFile};
 use crate::reader::{read, unknown_keys};
 use crate::{
     CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions, InputBinding, Labels,
-    PredictOptions, ReportOptions, StepKind, Strategy, Task, TrainOptions,
+    PredictOptions, ReportOptions, StepKind, Task, TrainOptions,
 };
 
 pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
@@ -94,44 +94,25 @@ fn check_relations(options: &GenerateOptions, with: &Node) -> Option<Diagnostic>
     }
 }
 
-/// What a mode takes, and where its seeds come from.
+/// Where the seeds come from, and what goes with `count`.
 fn check_generate(options: &GenerateOptions, labels: &[String], with: &Node) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut complain = |key: &str, message: &str| problems.push(with.nearest(&[key]).problem(message));
     let drawn = !options.vocabularies.is_empty() || options.topics.is_some() || options.styles.is_some();
-    let writes = matches!(options.mode, Strategy::Write | Strategy::Search);
-    match (writes, options.seeds.is_some(), drawn) {
-        (true, false, false) => {
-            complain("seeds", "the step takes `seeds`, or `vocabularies`, `topics` or `styles` to draw them from")
+    match (options.seeds.is_some(), drawn) {
+        (false, false) => {
+            complain("seeds", "the step takes `seeds`, or `vocabularies`, `topics` or `styles` to draw them from");
         }
-        (true, true, true) => {
-            complain("seeds", "`seeds` and drawing from `vocabularies`, `topics` or `styles` exclude each other")
+        (true, true) => {
+            complain("seeds", "`seeds` and drawing from `vocabularies`, `topics` or `styles` exclude each other");
         }
-        (true, false, true)
-            if options.requests.is_none() && options.count.is_none() && options.max_candidates.is_none() =>
-        {
+        (false, true) if options.requests.is_none() && options.count.is_none() && options.max_candidates.is_none() => {
             complain("requests", "drawn seeds have no end: say `requests`, `count` or `max-candidates`");
-        }
-        (false, true, _) | (false, _, true) => {
-            complain("mode", "this mode labels given texts: it takes no seeds to write from")
         }
         _ => {}
     }
-    // Refused here and not only when it runs, so that no plan promises what this build cannot do.
-    if options.mode != Strategy::Write {
-        complain("mode", "this build has `mode: write` alone");
-    }
-    if options.mode == Strategy::Search && options.search_template.is_none() {
-        complain("search-template", "`mode: search` takes `search-template`, which asks for candidate prompts");
-    }
     if !options.balance.is_empty() && options.count.is_none() {
         complain("balance", "`balance` divides `count`, which is not given");
-    }
-    if options.count.is_some() && options.mode != Strategy::Write {
-        complain("count", "`count` is for `mode: write`: the other modes have one example for each text");
-    }
-    if options.votes > 1 && writes {
-        complain("votes", "`votes` is for the modes `extract`, `annotate` and `verify`");
     }
     if options.count.zip(options.max_candidates).is_some_and(|(count, most)| most < count) {
         complain("max-candidates", "`max-candidates` is below `count`");

@@ -6,7 +6,7 @@ use clinsynth_contract::Sensitivity;
 
 use crate::kind::{Arity, Uses};
 use crate::node::Node;
-use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind, Strategy};
+use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind};
 
 /// A step whose inputs are looked for.
 pub(crate) struct Taker<'t> {
@@ -204,7 +204,7 @@ pub(crate) fn refuse_egress(
     Some(provider.problem(message).help(help))
 }
 
-/// Refuses a `generate` step whose mode lacks its inputs, or that would quote what must not be quoted: whatever a prompt
+/// Refuses a `generate` step that lacks what it is to quote, or that would quote what must not be quoted: whatever a prompt
 /// shows may come back in the text that the model writes.
 pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[InputBinding]) -> Option<Diagnostic> {
     let StepKind::Generate(options) = kind else { return None };
@@ -221,15 +221,6 @@ pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[I
         let help = "a quotation may come back in what the model writes: quote public or synthetic data only";
         Some(node.nearest(&["with", option]).problem(message).help(help))
     };
-    let of_mode = match options.mode {
-        Strategy::Write => None,
-        Strategy::Extract => lacks(&["examples", "documents"], "mode: extract"),
-        Strategy::Annotate => lacks(&["examples"], "mode: annotate"),
-        Strategy::Verify => lacks(&["examples"], "mode: verify"),
-        Strategy::Search => {
-            lacks(&["examples"], "mode: search").or_else(|| quoted(&["examples"], "mode", Sensitivity::Synthetic))
-        }
-    };
     let demonstrations = || {
         let asked = options.demonstrations > 0;
         let problem = || lacks(&["examples"], "demonstrations");
@@ -241,5 +232,5 @@ pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[I
             lacks(&["errors"], "feedback").or_else(|| quoted(&["errors"], "feedback", Sensitivity::Synthetic))
         })?
     };
-    of_mode.or_else(demonstrations).or_else(feedback)
+    demonstrations().or_else(feedback)
 }

@@ -133,7 +133,7 @@ impl Uses {
     /// The inputs by output name, with how many needed steps may provide each; null for a kind that takes everything.
     pub(crate) const fn inputs(self) -> Option<&'static [(&'static str, Arity)]> {
         match self {
-            Self::Generate => Some(&[("examples", Arity::Any), ("documents", Arity::Any), ("errors", Arity::Any)]),
+            Self::Generate => Some(&[("examples", Arity::Any), ("errors", Arity::Any)]),
             Self::Import => Some(&[]),
             Self::Curate => Some(&[("examples", Arity::Some)]),
             Self::Train => Some(&[("examples", Arity::One)]),

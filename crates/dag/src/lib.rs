@@ -46,7 +46,7 @@ pub use kind::StepKind;
 pub use labels::{Label, Labels};
 pub use options::{
     CommandOptions, CurateOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionPolicy,
-    PredictOptions, ReportOptions, Sampling, Strategy, Task, TrainOptions, TrainPrecision, TrainSchedule,
+    PredictOptions, ReportOptions, Sampling, Task, TrainOptions, TrainPrecision, TrainSchedule,
 };
 pub use plan::{
     ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep, read_plan,

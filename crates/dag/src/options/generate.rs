@@ -20,24 +20,6 @@ pub enum Task {
     Re,
 }
 
-/// What a `generate` step asks the language model for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(inline)]
-pub enum Strategy {
-    /// To write labelled examples from seeds.
-    #[default]
-    Write,
-    /// To label the texts of the needed `examples` and `documents`, whose own labels it is not shown.
-    Extract,
-    /// To label the texts of the needed `examples` once more; their own labels count as one vote.
-    Annotate,
-    /// To judge whether the labels of the needed `examples` are right and complete.
-    Verify,
-    /// To propose candidate prompts, which are tried and scored on the needed `examples` (a dev set).
-    Search,
-}
-
 /// How terms, topics and styles are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -60,9 +42,6 @@ pub struct GenerateOptions {
     pub task: Task,
     /// Prompt template (minijinja), relative to the pipeline file.
     pub template: PathBuf,
-    /// What the model is asked for.
-    #[serde(default)]
-    pub mode: Strategy,
     /// Table of topics, styles, mentions and counts that fill the template, one request a row (tab-separated), relative
     /// to the pipeline file; or else seeds are drawn from `vocabularies`, `topics` and `styles`.
     #[serde(default)]
@@ -113,21 +92,6 @@ pub struct GenerateOptions {
     /// Errors of the needed `errors` that each prompt shows; of public or synthetic data only.
     #[serde(default)]
     pub feedback: u32,
-    /// How often each text is labelled or judged; the majority decides. Counts for modes `extract`, `annotate`, `verify`.
-    #[serde(default = "one", deserialize_with = "bounds::count")]
-    #[schemars(range(min = 1))]
-    pub votes: u32,
-    /// Rounds of `mode: search`.
-    #[serde(default = "three", deserialize_with = "bounds::count")]
-    #[schemars(range(min = 1))]
-    pub rounds: u32,
-    /// Candidate prompts in each round of `mode: search`.
-    #[serde(default = "five", deserialize_with = "bounds::count")]
-    #[schemars(range(min = 1))]
-    pub candidates: u32,
-    /// Template with which `mode: search` asks for candidate prompts; required by it.
-    #[serde(default)]
-    pub search_template: Option<PathBuf>,
     /// Who answers: `replay`, or the name of one of the pipeline's `endpoints`.
     #[serde(default = "replay")]
     pub provider: String,
@@ -164,18 +128,6 @@ pub(crate) const REPLAY: &str = "replay";
 
 const fn yes() -> bool {
     true
-}
-
-const fn one() -> u32 {
-    1
-}
-
-const fn three() -> u32 {
-    3
-}
-
-const fn five() -> u32 {
-    5
 }
 
 const fn ten() -> u32 {

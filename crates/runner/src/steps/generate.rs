@@ -3,7 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::{Example, Quarantined, Sensitivity};
-use clinsynth_dag::{ExternalFile, GenerateOptions, INCLUDED, Labels, Strategy};
+use clinsynth_dag::{ExternalFile, GenerateOptions, INCLUDED, Labels};
 use clinsynth_prompting::{
     ClearedErrors, ClearedExamples, GatherSettings, Gathered, GenerateSettings, Label, Labelling, Parameters, Parsed,
     PromptSeed, PromptingError, Quotes, Sampling, SeedSources, Target, Task, Template, Warning, class_counts, clear,
@@ -20,7 +20,6 @@ const CANDIDATES_EACH: u32 = 3;
 
 /// A language model, live or recorded, writes labelled examples.
 pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> Result<Made, RunnerError> {
-    refuse_other_modes(context, options)?;
     let template = Template::read_with(context.file("template").unwrap_or(&options.template), &included(context))?;
     let backend = backend(context, options)?;
     let labelling = labelling(context, options);
@@ -67,14 +66,6 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
         context.write("egress", answers.egress)?,
     ];
     Ok(Made { outputs, facts })
-}
-
-fn refuse_other_modes(context: &Context<'_>, options: &GenerateOptions) -> Result<(), RunnerError> {
-    if options.mode == Strategy::Write {
-        return Ok(());
-    }
-    let what = "this version only has `mode: write`".to_owned();
-    Err(RunnerError::Empty { step: context.step.id.clone(), what })
 }
 
 /// The files that the template takes in, as the plan found them: each counts in the step's key.
