@@ -134,6 +134,7 @@ fn of_prompting(error: &PromptingError) -> Exit {
         PromptingError::Interrupted { .. } => Exit::Interrupted,
         PromptingError::Egress { .. }
         | PromptingError::BudgetSpent { .. }
+        | PromptingError::TooFewAccepted { .. }
         | PromptingError::BatchRefused { .. }
         | PromptingError::WrongDestination { .. } => Exit::Failed,
         _ => Exit::Usage,

@@ -86,12 +86,15 @@ pub fn gather<E: From<PromptingError>>(
 /// Seeds in turn until they ask for as many examples as the budget allows.
 fn enough_seeds(seeds: &[PromptSeed], max_candidates: usize) -> Vec<&PromptSeed> {
     let mut left = max_candidates;
+    // Even a seed that asks for nothing takes its part of the budget, so that this ends.
     let fits = |seed: &&PromptSeed| {
-        let fits = seed.count as usize <= left;
-        left = left.saturating_sub(seed.count as usize);
+        let count = seed.count.max(1) as usize;
+        let fits = count <= left;
+        left = left.saturating_sub(count);
         fits
     };
-    seeds.iter().cycle().take_while(fits).collect()
+    let rounds = if seeds.is_empty() { 0 } else { max_candidates.div_ceil(seeds.len()) };
+    std::iter::repeat_n(seeds, rounds).flatten().take_while(fits).collect()
 }
 
 fn next_wave(
@@ -135,10 +138,8 @@ fn wave<E: From<PromptingError>>(
     let mut answers = ask(prompts.clone())?;
     let reading = ParseSettings::new(settings.labelling.clone());
     let mut parsed = parse(&answers.completions, &prompts, &reading)?;
-    let mut repairs = match repair {
-        true => repair_prompts(&answers.completions, &prompts, &parsed, settings),
-        false => Vec::new(),
-    };
+    let mut repairs =
+        if repair { repair_prompts(&answers.completions, &prompts, &parsed, settings) } else { Vec::new() };
     if let Backend::Replay(recordings) = backend {
         // No recording is a repair by its values alone: those belong to the prompt that is repaired.
         let mut seen = BTreeSet::new();

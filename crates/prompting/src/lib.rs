@@ -50,6 +50,8 @@ mod extract;
 mod failure;
 mod fold;
 mod gather;
+#[cfg(test)]
+mod gather_tests;
 mod labels;
 mod ladder;
 mod live;

@@ -118,15 +118,12 @@ fn settle(rows: Vec<Quarantined>, open: bool, answers: Vec<Answer>, parsed: &mut
                 Err(fault) => outcome = format!("after the repair round `{}`: {}", fault.reason, fault.detail),
             }
         }
-        match example {
-            Some(id) => {
-                let detail = format!("was `{}`: {}", row.reason, row.detail);
-                parsed.warnings.push(Warning { id, reason: Reason::Repaired, detail });
-            }
-            None => {
-                row.detail = format!("{}; {outcome}", row.detail);
-                parsed.quarantined.push(row);
-            }
+        if let Some(id) = example {
+            let detail = format!("was `{}`: {}", row.reason, row.detail);
+            parsed.warnings.push(Warning { id, reason: Reason::Repaired, detail });
+        } else {
+            row.detail = format!("{}; {outcome}", row.detail);
+            parsed.quarantined.push(row);
         }
     }
     for answer in answers {
@@ -173,9 +170,10 @@ fn faults(parsed: &Parsed) -> BTreeMap<&str, Faults<'_>> {
         let whole = [Reason::NoJson, Reason::NoExamples, Reason::TruncatedJson];
         let faults = found.entry(request).or_insert(Faults { rows: Vec::new(), open: false, examples: 0 });
         faults.rows.push(row);
-        match whole.iter().any(|reason| reason.code() == row.reason) {
-            true => faults.open = true,
-            false => faults.examples += 1,
+        if whole.iter().any(|reason| reason.code() == row.reason) {
+            faults.open = true;
+        } else {
+            faults.examples += 1;
         }
     }
     found
@@ -271,8 +269,8 @@ mod tests {
         let (good, bad, worse) = (example("has gout", "gout"), example("has flu", "flux"), example("no", "ague"));
         let mended = example("has a flu", "flu");
         let two = answer(&[good.clone(), bad.clone()]);
-        check(2, &two, &answer(&[mended.clone()]), 1, &["has gout", "has a flu"], &[], 1);
-        check(2, &two, &answer(&[bad.clone()]), 1, &["has gout"], &["mention_not_found"], 0);
+        check(2, &two, &answer(std::slice::from_ref(&mended)), 1, &["has gout", "has a flu"], &[], 1);
+        check(2, &two, &answer(std::slice::from_ref(&bad)), 1, &["has gout"], &["mention_not_found"], 0);
         check(2, &two, "Sorry.", 1, &["has gout"], &["mention_not_found"], 0);
         let three = answer(&[bad.clone(), good.clone(), worse.clone()]);
         check(
@@ -293,7 +291,15 @@ mod tests {
             &["mention_not_found"],
             1,
         );
-        check(3, &three, &answer(&[mended.clone()]), 2, &["has gout", "has a flu"], &["mention_not_found"], 1);
+        check(
+            3,
+            &three,
+            &answer(std::slice::from_ref(&mended)),
+            2,
+            &["has gout", "has a flu"],
+            &["mention_not_found"],
+            1,
+        );
     }
 
     #[test]

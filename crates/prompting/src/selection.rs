@@ -50,9 +50,10 @@ pub(crate) fn shares(target: &Target, labelling: &Labelling) -> Result<Shares, P
     if total == 0 && !target.balance.is_empty() {
         return bad("balance", "gives every class the weight 0".to_owned());
     }
-    let by_class = match target.balance.is_empty() {
-        true => BTreeMap::from([(ALL.to_owned(), target.count)]),
-        false => divide(target.count, &target.balance, total),
+    let by_class = if target.balance.is_empty() {
+        BTreeMap::from([(ALL.to_owned(), target.count)])
+    } else {
+        divide(target.count, &target.balance, total)
     };
     Ok(Shares { by_class, task: labelling.task })
 }
@@ -93,18 +94,15 @@ impl Selection {
                     texts.insert(example.text.clone());
                     examples.push(example);
                 }
-                Some((reason, detail)) => quarantined.push(surplus(example, reason, detail)),
+                Some((reason, detail)) => quarantined.push(surplus(&example, reason, detail)),
             }
         }
         Parsed { examples, quarantined, warnings: parsed.warnings }
     }
 
     fn accept(&mut self, example: &Example) -> Result<(), (Reason, String)> {
-        let classes = match self.fill.contains_key(ALL) {
-            true => vec![ALL],
-            false => classes(example, self.task),
-        };
-        let behind = |class: &&&str| self.fill.get(**class).filter(|(share, accepted)| accepted < share).is_some();
+        let classes = if self.fill.contains_key(ALL) { vec![ALL] } else { classes(example, self.task) };
+        let behind = |class: &&&str| self.fill.get(**class).is_some_and(|(share, accepted)| accepted < share);
         // Compared as fractions, so that no rounding decides.
         let least = |left: &&&str, right: &&&str| {
             let ((left_share, left_fill), (right_share, right_fill)) = (self.fill[**left], self.fill[**right]);
@@ -176,7 +174,7 @@ pub(crate) fn classes(example: &Example, task: Task) -> Vec<&str> {
     if found.is_empty() { vec![NONE] } else { found.into_iter().collect() }
 }
 
-fn surplus(example: Example, reason: Reason, detail: String) -> Quarantined {
+fn surplus(example: &Example, reason: Reason, detail: String) -> Quarantined {
     reason.row(&example.id, detail, Some(&example.document), &example.text, example.sensitivity)
 }
 

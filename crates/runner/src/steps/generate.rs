@@ -80,18 +80,15 @@ fn quotes(context: &Context<'_>, options: &GenerateOptions) -> Result<Quotes, Ru
         let unreadable = |source| RunnerError::Read { path: path.to_owned(), source };
         fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(unreadable)
     };
-    let shows = |count: u32| count > 0;
     Ok(Quotes {
         guideline: context.file("guideline").map(read).transpose()?,
-        demonstrations: match shows(options.demonstrations) {
-            true => clear_examples(context.rows("examples")?)?,
-            false => ClearedExamples::default(),
+        demonstrations: if options.demonstrations > 0 {
+            clear_examples(context.rows("examples")?)?
+        } else {
+            ClearedExamples::default()
         },
         demonstrations_each: options.demonstrations as usize,
-        errors: match shows(options.feedback) {
-            true => clear_errors(context.rows("errors")?)?,
-            false => ClearedErrors::default(),
-        },
+        errors: if options.feedback > 0 { clear_errors(context.rows("errors")?)? } else { ClearedErrors::default() },
         errors_each: options.feedback as usize,
         seed: options.seed,
     })
