@@ -66,9 +66,9 @@ fn live(server: &Server) -> Backend {
     Backend::Live(endpoint)
 }
 
-fn target(count: usize, max_candidates: usize, balance: &[(&str, u32)]) -> Option<Target> {
+fn target(count: usize, max_candidates: usize, balance: &[(&str, u32)]) -> Target {
     let balance = balance.iter().map(|&(class, weight)| (class.to_owned(), weight)).collect();
-    Some(Target { count, max_candidates, balance })
+    Target { count, max_candidates, balance }
 }
 
 fn labels(gathered: &Gathered) -> Vec<&str> {
@@ -80,7 +80,7 @@ fn reaches_the_count_with_repairs_and_asks_nothing_again_after_a_restart() {
     let server = Server::start(writer);
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("requests.sqlite");
-    let gathering = GatherSettings { repair: true, target: target(6, 20, &[]) };
+    let gathering = GatherSettings { repair: true, target: Some(target(6, 20, &[])) };
     let first = run(&live(&server), &cache, &gathering).unwrap();
     assert_eq!(labels(&first), ["Disease", "Disease", "Chemical", "Chemical", "Disease", "Disease"]);
     assert_eq!(first.parsed.quarantined, []);
@@ -105,7 +105,7 @@ fn goes_on_in_waves_and_over_the_seeds_again_until_each_label_has_its_share() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("requests.sqlite");
     let balance = [("Chemical", 1), ("Disease", 3)];
-    let gathering = GatherSettings { repair: false, target: target(8, 60, &balance) };
+    let gathering = GatherSettings { repair: false, target: Some(target(8, 60, &balance)) };
     let gathered = run(&live(&server), &cache, &gathering).unwrap();
     let found = labels(&gathered);
     let diseases = found.iter().filter(|label| **label == "Disease").count();
@@ -123,7 +123,7 @@ fn goes_on_in_waves_and_over_the_seeds_again_until_each_label_has_its_share() {
 fn says_what_is_missing_when_the_candidates_are_used_up() {
     let server = Server::start(writer);
     let folder = tempfile::tempdir().unwrap();
-    let gathering = GatherSettings { repair: false, target: target(8, 8, &[("Chemical", 1), ("Disease", 1)]) };
+    let gathering = GatherSettings { repair: false, target: Some(target(8, 8, &[("Chemical", 1), ("Disease", 1)])) };
     let error = run(&live(&server), &folder.path().join("requests.sqlite"), &gathering).unwrap_err();
     assert_eq!(
         error.to_string(),
