@@ -8,6 +8,7 @@ use crate::{
 /// What a step does, with its options.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "uses", content = "with", rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant)] // A plan has a few dozen; boxes would stand in every match.
 pub enum StepKind {
     /// A language model writes labelled examples.
     Generate(GenerateOptions),
@@ -111,9 +112,9 @@ impl Uses {
         match self {
             Self::Import | Self::Curate | Self::Predict | Self::Evaluate | Self::Report | Self::Command => 1,
             // 2: repairs, seeds that hold what they ask for.
-            Self::Generate => 2,
-            // 2: bfloat16 where the processor has it, fused kernels, a loss for each label.
-            Self::Train => 2,
+            // exact counts, repairs; bfloat16 where the processor has it, fused kernels, a
+            // loss for each label.
+            Self::Generate | Self::Train => 2,
         }
     }
 
