@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use ort::operator::OperatorDomain;
@@ -47,6 +48,9 @@ impl SessionSettings {
     }
 }
 
+/// Held while a session with operators of its own is built.
+static REGISTERING: Mutex<()> = Mutex::new(());
+
 impl Runtime {
     /// Builds a session for a model.
     ///
@@ -65,6 +69,8 @@ impl Runtime {
         settings: &SessionSettings,
         operators: OperatorDomain,
     ) -> Result<Session, RuntimeError> {
+        // The library looks whether the domain is known and then adds it, without a lock of its own.
+        let _one_at_a_time = REGISTERING.lock().unwrap_or_else(PoisonError::into_inner);
         let builder = self.session_builder(settings)?.with_operators(operators);
         self.commit(model, builder.map_err(|error| RuntimeError::Settings(error.into()))?)
     }

@@ -75,7 +75,8 @@ impl BatchInputs {
         let known = |spec: &TensorSpec| {
             let content = match (spec.name.as_str(), spec.element) {
                 ("input_ids", ElementType::Int64) => Content::Ids,
-                ("labels", ElementType::Int64) => Content::Labels,
+                // One label a sequence, as sequence classification has it, is laid out otherwise.
+                ("labels", ElementType::Int64) if spec.shape.contains(&Dimension::Sequence) => Content::Labels,
                 ("attention_bias", ElementType::Float32) => Content::Bias,
                 _ => return Err(TrainingError::UnknownInput { name: spec.name.clone() }),
             };

@@ -92,11 +92,11 @@ impl Feed {
         recipe: &Recipe,
         model: &str,
     ) -> Result<Self, TrainingError> {
+        let inputs = BatchInputs::new(&artifact.manifest)?;
         let settings = SessionSettings { threads: recipe.threads, ..SessionSettings::default() };
         let operators =
             operators(recipe.precision.resolve()?).map_err(TrainingError::compute("registered its kernels"))?;
         let session = runtime.session_with(ModelSource::File(&artifact.file(model)), &settings, operators)?;
-        let inputs = BatchInputs::new(&artifact.manifest)?;
         let sites = artifact.manifest.dropout.iter();
         let masks = sites.map(|site| Mask { site: site.clone(), tensor: None }).collect();
         let bind = || Ok((session.create_binding()?, arena(&session)?));

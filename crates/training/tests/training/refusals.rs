@@ -2,6 +2,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use clinsynth_artifacts::{BuildSettings, Classification, Pooling, build_classifier};
 use clinsynth_contract::{Encoding, Manifest};
 use clinsynth_training::{Recipe, TrainingError, train};
 
@@ -68,6 +69,20 @@ fn artifacts_are_checked_first() {
     fs::remove_file(folder.join(Manifest::FILE)).unwrap();
     let error = refused().to_string();
     assert!(error.contains(Manifest::FILE), "{error}");
+}
+
+#[test]
+fn heads_that_training_does_not_feed_are_refused() {
+    let place = Workplace::new();
+    build_artifact(&place.path("encoder"), &place.path("tags"), true);
+    for pooling in [Pooling::FirstToken, Pooling::EntityStarts] {
+        let classes = ["a", "b", "c", "d", "e", "f"].map(str::to_owned).to_vec();
+        let task = Classification { classes, pooling, weights: Vec::new(), smoothing: 0.0 };
+        let folder = place.path(&format!("{pooling:?}"));
+        build_classifier(&place.path("encoder"), &task, &BuildSettings::default(), &folder).unwrap();
+        let error = refusal(&folder, &rows(4, 1), &recipe(), &place.path("run"));
+        assert!(matches!(error, TrainingError::UnknownInput { .. }), "{error:?}");
+    }
 }
 
 #[test]
