@@ -1,7 +1,9 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -48,11 +50,25 @@ CREATE TABLE batch_requests (key TEXT PRIMARY KEY, batch TEXT NOT NULL, attempt 
 pub(crate) fn open(path: &Path) -> Result<Connection, PromptingError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(folder).map_err(|source| PromptingError::file("open", path, source))?;
-    let (connection, version) = prepare(path).map_err(|error| trouble(path, &error))?;
+    let (connection, version) = patiently(|| prepare(path)).map_err(|error| trouble(path, &error))?;
     if version != VERSION {
         return Err(PromptingError::CacheVersion { path: path.to_owned(), found: version, known: VERSION });
     }
     Ok(connection)
+}
+
+/// Tries again for as long as a statement would wait: changing a new file's journal does not wait by itself for another
+/// process that does the same.
+fn patiently<T>(mut attempt: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let began = Instant::now();
+    loop {
+        let result = attempt();
+        let busy = matches!(&result, Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)));
+        if !busy || began.elapsed() > BUSY {
+            return result;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
