@@ -2,10 +2,10 @@ use std::sync::{Mutex, PoisonError};
 
 use clinsynth_runtime::ort;
 use clinsynth_runtime::ort::operator::{KernelContext, ShapeInferenceContext};
-use clinsynth_runtime::ort::value::{TensorElementType, ValueType};
+use clinsynth_runtime::ort::value::ValueType;
 
 use crate::kernel::{Compute, floats, guarded, input, output};
-use crate::operator::{FLOAT, FloatOperator};
+use crate::operator::{FLOAT, FloatOperator, tensor_type};
 use crate::product::{Addend, Line, Product};
 use crate::workers::Workers;
 
@@ -54,12 +54,7 @@ fn shapes(context: &mut ShapeInferenceContext) -> ort::Result<()> {
         _ => None,
     };
     let (Some(rows), Some(columns)) = (side(0, "transA", 0), side(1, "transB", 1)) else { return Ok(()) };
-    let ty = ValueType::Tensor {
-        ty: TensorElementType::Float32,
-        shape: [rows.0, columns.0].into(),
-        dimension_symbols: [rows.1, columns.1].into_iter().collect(),
-    };
-    context.set_output(0, &ty)
+    context.set_output(0, &tensor_type([rows, columns].into_iter()))
 }
 
 /// Rows and columns of a matrix, transposed or not.

@@ -1,8 +1,10 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use clinsynth_runtime::ort;
 use clinsynth_runtime::ort::operator::{
     KernelContext, Operator, OperatorDomain, OperatorInput, OperatorOutput, ShapeInferenceContext,
 };
-use clinsynth_runtime::ort::value::TensorElementType;
+use clinsynth_runtime::ort::value::{TensorElementType, ValueType};
 
 use crate::kernel::Compute;
 use crate::{Precision, adamw, gelu, layer_norm};
@@ -76,8 +78,29 @@ impl Operator for FloatOperator {
     }
 }
 
-/// Output `index` of each pair has the shape of its input.
+/// The first of each pair, an output, has the shape of the second, an input. An input of unknown rank looks like one of
+/// rank 0 here, so nothing is said of its output; none of our tensors is a scalar.
 pub(crate) fn shapes_of_inputs(context: &mut ShapeInferenceContext, pairs: &[(usize, usize)]) -> ort::Result<()> {
     let inputs = context.inputs();
-    pairs.iter().try_for_each(|&(output, input)| context.set_output(output, &inputs[input]))
+    for &(output, input) in pairs {
+        if let Some(ValueType::Tensor { shape, dimension_symbols, .. }) = inputs.get(input)
+            && !shape.is_empty()
+        {
+            let sides = shape.iter().copied().zip(dimension_symbols.iter().cloned());
+            context.set_output(output, &tensor_type(sides))?;
+        }
+    }
+    Ok(())
+}
+
+/// The type of a float32 tensor with these sides: a size, or −1 and a symbol. An unknown side without a symbol gets one of
+/// its own: the library would take −1 for a size, and find it at odds with the true one.
+pub(crate) fn tensor_type(sides: impl Iterator<Item = (i64, String)>) -> ValueType {
+    static UNKNOWN: AtomicUsize = AtomicUsize::new(0);
+    let named = |(size, symbol): (i64, String)| match size {
+        -1 if symbol.is_empty() => (size, format!("unknown_{}", UNKNOWN.fetch_add(1, Ordering::Relaxed))),
+        _ => (size, symbol),
+    };
+    let (sizes, symbols): (Vec<i64>, Vec<String>) = sides.map(named).unzip();
+    ValueType::Tensor { ty: FLOAT, shape: sizes.into(), dimension_symbols: symbols.into_iter().collect() }
 }
