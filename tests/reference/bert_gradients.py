@@ -10,25 +10,13 @@ import json
 import pathlib
 
 import torch
+from draws import draw, draws, drop, exact
 from transformers import BertConfig, BertForTokenClassification
 
 FILE = pathlib.Path(__file__).parents[2] / "crates/artifacts/tests/data/bert.json"
 CONFIG = dict(vocab_size=23, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, max_position_embeddings=12,
               type_vocab_size=2, hidden_dropout_prob=0.25, attention_probs_dropout_prob=0.2, layer_norm_eps=1e-5, initializer_range=0.2)
 TAGS, BATCH, SEQUENCE = 3, 4, 7
-MASK = (1 << 64) - 1
-
-
-def draw(stream, counter):
-    """A number in [0, 1) of 24 bits: exact in float32. SplitMix64 of stream * 2^32 + counter."""
-    bits = ((stream << 32) + counter + 1) * 0x9E3779B97F4A7C15 & MASK
-    bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9 & MASK
-    bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB & MASK
-    return ((bits ^ (bits >> 31)) >> 40) / (1 << 24)
-
-
-def draws(stream, *shape):
-    return torch.tensor([draw(stream, i) for i in range(torch.Size(shape).numel())], dtype=torch.float32).reshape(shape)
 
 
 def weights(model):
@@ -47,20 +35,6 @@ def batch(number):
     labels = (draws(stream + 3, BATCH, SEQUENCE) * TAGS).long()
     labels[(draws(stream + 2, BATCH, SEQUENCE) < 0.3) | (mask == 0)] = -100
     return dict(input_ids=ids, attention_mask=mask, labels=labels)
-
-
-def drop(calls):
-    """A stand-in for torch's dropout: call c keeps where stream 2000 + c draws at least its rate."""
-    def dropout(values, p=0.5, training=True, inplace=False):
-        if not training or p == 0.0: return values
-        keep = (draws(2000 + len(calls), *values.shape) >= p).float()
-        calls.append(p)
-        return values * keep / (1 - p)
-    return dropout
-
-
-def exact(tensor):
-    return [float(f"{value:.9g}") for value in tensor.detach().flatten().tolist()]
 
 
 def fresh(**changes):
