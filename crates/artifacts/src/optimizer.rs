@@ -1,10 +1,7 @@
-use clinsynth_contract::{AdamWScalars, Dimension, ElementType, Parameter};
+use clinsynth_contract::{AdamW, AdamWScalars, Dimension, ElementType, Parameter};
 
 use crate::graph::{Graph, Operation, Value, int, string, tensor};
 use crate::tape::{Gradient, Tape, Weight};
-
-/// PyTorch's `clip_grad_norm_` adds this to the norm before it divides.
-const CLIP_EPSILON: f32 = 1e-6;
 
 /// The scalar inputs of the training graph.
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +37,10 @@ pub(crate) fn global_norm(tape: &mut Tape, parameters: usize) -> Value {
     tape.graph.op("Sqrt", &[sum], &[])
 }
 
-/// `min(1, max / (norm + 1e-6))`. Every update takes it as a factor, even where it is 1: whoever writes a parameter in
+/// [`AdamW::clip_factor`]. Every update takes it as a factor, even where it is 1: whoever writes a parameter in
 /// place has then waited for the norm, and so for all that read the old value.
 pub(crate) fn clip_factor(graph: &mut Graph, norm: Value, scalars: &Scalars) -> Value {
-    let epsilon = graph.number(CLIP_EPSILON);
+    let epsilon = graph.number(AdamW::CLIP_EPSILON as f32);
     let guarded = graph.add(norm, epsilon);
     let ratio = graph.op("Div", &[scalars.max_gradient_norm, guarded], &[]);
     let one = graph.number(1.0);

@@ -63,6 +63,14 @@ pub struct AdamWScalars {
 }
 
 impl AdamW {
+    /// PyTorch's `clip_grad_norm_` adds this to the norm before it divides.
+    pub const CLIP_EPSILON: f64 = 1e-6;
+
+    /// The factor of every gradient, at most 1, for a global gradient norm.
+    pub fn clip_factor(&self, norm: f64) -> f64 {
+        (self.max_gradient_norm / (norm + Self::CLIP_EPSILON)).min(1.0)
+    }
+
     /// What the training graph takes at step `step` (from 1) with this learning rate.
     pub fn scalars(&self, step: u64, learning_rate: f64) -> AdamWScalars {
         let correction1 = 1.0 - self.beta1.powf(step as f64);

@@ -10,9 +10,6 @@ use crate::step::{Feed, StepResult, scalar};
 use crate::weights::Weights;
 use crate::{Recipe, TrainingError};
 
-/// PyTorch's `clip_grad_norm_` adds this to the norm before it divides.
-const CLIP_EPSILON: f64 = 1e-6;
-
 /// The gradient graph, run once for each batch of a step; sum, norm and AdamW are computed here.
 ///
 /// A step's gradient is that of its batches taken as one: each batch counts by its words, not as one of so many.
@@ -80,7 +77,7 @@ impl Accumulation {
         let sums: Vec<&[f32]> = self.sums.iter().map(Vec::as_slice).collect();
         let norm = norm(&sums, self.threads);
         let scalars = self.adamw.scalars(step, learning_rate);
-        let clip = (self.adamw.max_gradient_norm / (norm + CLIP_EPSILON)).min(1.0) as f32;
+        let clip = self.adamw.clip_factor(norm) as f32;
         let trained = self.parameters.iter().zip(&mut weights.slots).filter(|(parameter, _)| !parameter.is_frozen());
         let updated = trained.zip(&self.sums).map(|((parameter, slot), gradient)| Updated {
             value: slot.value.extract_tensor_mut().1,
