@@ -232,3 +232,31 @@ fn quoted(names: &[String]) -> String {
     }
     shown.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Sample;
+
+    #[test]
+    fn a_batch_that_does_not_fit_is_named() {
+        let sample = |tokens: usize| Sample {
+            example: String::new(),
+            ids: vec![1; tokens],
+            positions: vec![1],
+            tags: vec![0],
+            owned: 0..1,
+        };
+        let samples = [sample(9), sample(60)];
+        let batches = [Batch::new(&samples, &[0, 0, 0]), Batch::new(&samples, &[0, 1])];
+        let check = |words: &str, expected: &str| {
+            assert_eq!(TrainingError::step(&batches, ort::Error::new(words)).to_string(), expected);
+        };
+        check(
+            "Non-zero status code: std::bad_alloc",
+            "out of memory in a step on a batch of 2 sequences of 64 sub-tokens: lower `batch-size` (and raise `accumulation` \
+             to keep the effective batch) or `max-length`",
+        );
+        check("shapes differ", "ONNX Runtime failed while it took a training step");
+    }
+}

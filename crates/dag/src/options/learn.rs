@@ -72,6 +72,7 @@ pub struct TrainOptions {
 /// Precision of the matrix products in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum TrainPrecision {
     /// Bfloat16 where the processor multiplies it natively (`avx512_bf16`), float32 elsewhere.
     #[default]
@@ -85,6 +86,7 @@ pub enum TrainPrecision {
 /// How the learning rate falls after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
 pub enum TrainSchedule {
     /// In a line to 0.
     #[default]
