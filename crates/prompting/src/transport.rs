@@ -263,21 +263,31 @@ impl Transport {
     async fn depart(&self, request: &reqwest::Request, ticket: &Ticket) -> Result<i64, Failure> {
         let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
         let cache = self.line.guard.cache();
+        // A cost that is known may not be written yet: spent is what is spent twice in a row with nothing under way.
+        let mut spent_before = false;
         loop {
-            match self.line.guard.pass(request.url(), body, ticket).await? {
-                Leave::Granted(number) => {
-                    self.line.reserved.fetch_add(1, Ordering::Relaxed);
-                    return Ok(number);
-                }
+            // Counted before it is granted, or others would see its reservation and nobody that holds it.
+            let under_way = self.line.reserved.fetch_add(1, Ordering::Relaxed);
+            let left = self.line.guard.pass(request.url(), body, ticket).await;
+            let still_under_way = match &left {
+                Ok(Leave::Granted(_)) => 1,
+                _ => self.line.reserved.fetch_sub(1, Ordering::Relaxed) - 1,
+            };
+            let alone = under_way == 0 && still_under_way == 0;
+            match left? {
+                Leave::Granted(number) => return Ok(number),
                 Leave::Answered => return Err(Failure::Answered),
                 Leave::Batched => return Err(Failure::Batched),
                 Leave::Claimed(owner) if !cache.is_alive(&owner) => {
                     cache.write(move |connection| release_all(connection, &owner)).await?;
                 }
-                Leave::OverBudget(spent) if self.line.reserved.load(Ordering::Relaxed) == 0 => {
+                Leave::OverBudget(spent) if alone && spent_before => {
                     return Err(Failure::Fatal(self.line.endpoint.budget_spent(spent, ticket.reserved)));
                 }
-                Leave::Claimed(_) | Leave::OverBudget(_) => self.wait_until(Instant::now() + CLAIM_CHECK).await?,
+                left => {
+                    spent_before = alone && matches!(left, Leave::OverBudget(_));
+                    self.wait_until(Instant::now() + CLAIM_CHECK).await?;
+                }
             }
         }
     }
