@@ -30,6 +30,14 @@ pub enum PromptingError {
         /// What is wrong and what was expected.
         problem: String,
     },
+    /// A file is not text.
+    #[error("`{}` line {line}: is not UTF-8; convert the file to UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Line of the first byte that is none, from 1.
+        line: usize,
+    },
     /// A template is not made of messages, or its Jinja cannot be parsed or rendered.
     #[error("template `{template}` line {line}: {problem}")]
     Template {

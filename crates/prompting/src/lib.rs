@@ -75,6 +75,7 @@ mod task;
 mod template;
 #[cfg(test)]
 mod test_server;
+mod text;
 #[cfg(test)]
 mod tls_tests;
 mod transport;
@@ -97,4 +98,5 @@ pub use replay::{Recording, Recordings};
 pub use seeds::{PromptSeed, read_seeds, seed_rows};
 pub use task::{Label, Labelling, Task};
 pub use template::Template;
+pub use text::read_text;
 pub use vocabulary::{Sampling, SeedSources, Term, draw_seeds, read_lines, read_vocabulary};

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use clinsynth_contract::{Seed, Sensitivity};
 
 use crate::PromptingError;
+use crate::text::read_text;
 
 /// What fills one prompt: a row of a seed file. The fields are the variables of a template; an absent one is `none`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,15 +47,10 @@ const COLUMNS: [&str; 9] = ["topic", "style", "count", "mention", "label", "conc
 /// Columns are found by name, in any order: `count` (at least 1) is required, `topic`, `style`, `mention`, `label`,
 /// `concept`, `head`, `tail` and `relation` are optional; an empty field is absent. Blank lines and lines that start with `#` are skipped.
 ///
-/// Errors: [`PromptingError::File`], and [`PromptingError::Seeds`] with the line.
+/// Errors: [`PromptingError::File`], [`PromptingError::NotUtf8`], and [`PromptingError::Seeds`] with the line.
 pub fn read_seeds(path: &Path) -> Result<Vec<PromptSeed>, PromptingError> {
-    let bytes = fs::read(path).map_err(|source| PromptingError::file("read", path, source))?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count();
-        bad_line(path, line, "is not UTF-8")
-    })?;
+    let text = read_text(path)?;
     let mut lines = text
-        .trim_start_matches('\u{feff}')
         .lines()
         .enumerate()
         .map(|(index, line)| (index + 1, line))
@@ -160,6 +155,8 @@ fn read_count(field: &str) -> Result<u32, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::fs;
+
     use super::*;
 
     fn read(text: impl AsRef<[u8]>) -> Result<Vec<PromptSeed>, String> {
@@ -199,7 +196,7 @@ mod tests {
         check(b"count\n10\n\n0\n", "line 4: count `0` is not a whole number of at least 1");
         check(b"count\tlabel\n1\tDisease\n", "line 2: has a label but no mention");
         check(b"count\thead\ttail\n1\tBRCA1\t\n", "line 2: has one mention of a pair but not the other");
-        check(b"count\n1\n\xff\n", "line 3: is not UTF-8");
+        check(b"count\n1\n\xff\n", "line 3: is not UTF-8; convert the file to UTF-8");
     }
 
     #[test]

@@ -1,10 +1,10 @@
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::Message;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value};
 
+use crate::text::read_text;
 use crate::{Label, Labelling, PromptSeed, PromptingError, Quotes};
 
 /// Roles that a section of a template may have.
@@ -28,7 +28,7 @@ pub struct Template {
 impl Template {
     /// Reads a template file.
     ///
-    /// Errors: [`PromptingError::File`], or [`PromptingError::Template`] with the line.
+    /// Errors: [`PromptingError::File`], [`PromptingError::NotUtf8`], or [`PromptingError::Template`] with the line.
     pub fn read(path: &Path) -> Result<Self, PromptingError> {
         Self::read_with(path, &[])
     }
@@ -38,12 +38,11 @@ impl Template {
     ///
     /// Errors: as [`Template::read`].
     pub fn read_with(path: &Path, included: &[(String, PathBuf)]) -> Result<Self, PromptingError> {
-        let read = |path: &Path| fs::read_to_string(path).map_err(|source| PromptingError::file("read", path, source));
-        let source = read(path)?;
+        let source = read_text(path)?;
         let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
         let mut template = Self::parse(&name, &source)?;
         for (name, path) in included {
-            template.include(name, read(path)?)?;
+            template.include(name, read_text(path)?)?;
         }
         Ok(template)
     }
@@ -187,6 +186,8 @@ fn jinja(name: &str, error: &Error) -> PromptingError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 

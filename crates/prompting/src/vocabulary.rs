@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use crate::draw::Draw;
+use crate::text::read_text;
 use crate::{Labelling, PromptSeed, PromptingError, Task};
 
 /// A term of a vocabulary.
@@ -46,15 +46,14 @@ pub struct SeedSources {
 /// Reads a vocabulary: OBO (`*.obo`: names and exact synonyms of terms that are not obsolete, with their identifier),
 /// tab-separated text (`*.tsv`: a header with `term` and perhaps `concept`), or one term a line.
 ///
-/// Errors: [`PromptingError::File`], and [`PromptingError::Seeds`] with the line.
+/// Errors: [`PromptingError::File`], [`PromptingError::NotUtf8`], and [`PromptingError::Seeds`] with the line.
 pub fn read_vocabulary(path: &Path) -> Result<Vec<Term>, PromptingError> {
-    let text = fs::read_to_string(path).map_err(|source| PromptingError::file("read", path, source))?;
+    let text = read_text(path)?;
     let bad = |line, problem: &str| PromptingError::Seeds { path: path.to_owned(), line, problem: problem.to_owned() };
-    let text = text.trim_start_matches('\u{feff}');
     let terms = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("obo") => read_obo(text),
-        Some("tsv") => read_tsv(text).map_err(|(line, problem)| bad(line, &problem))?,
-        _ => lines(text).map(|(_, line)| Term { text: line.trim().to_owned(), concept: None }).collect(),
+        Some("obo") => read_obo(&text),
+        Some("tsv") => read_tsv(&text).map_err(|(line, problem)| bad(line, &problem))?,
+        _ => lines(&text).map(|(_, line)| Term { text: line.trim().to_owned(), concept: None }).collect(),
     };
     if terms.is_empty() { Err(bad(1, "holds no term")) } else { Ok(terms) }
 }
@@ -63,9 +62,8 @@ pub fn read_vocabulary(path: &Path) -> Result<Vec<Term>, PromptingError> {
 ///
 /// Errors: as [`read_vocabulary`].
 pub fn read_lines(path: &Path) -> Result<Vec<String>, PromptingError> {
-    let text = fs::read_to_string(path).map_err(|source| PromptingError::file("read", path, source))?;
-    let found: Vec<String> =
-        lines(text.trim_start_matches('\u{feff}')).map(|(_, line)| line.trim().to_owned()).collect();
+    let text = read_text(path)?;
+    let found: Vec<String> = lines(&text).map(|(_, line)| line.trim().to_owned()).collect();
     let empty =
         || PromptingError::Seeds { path: path.to_owned(), line: 1, problem: "holds no line of text".to_owned() };
     if found.is_empty() { Err(empty()) } else { Ok(found) }
@@ -290,6 +288,8 @@ impl<'s> Mentions<'s> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
     use crate::Label;

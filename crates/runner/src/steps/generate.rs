@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::{Example, Quarantined, Sensitivity};
@@ -7,7 +6,7 @@ use clinsynth_dag::{ExternalFile, GenerateOptions, INCLUDED, Labels};
 use clinsynth_prompting::{
     ClearedErrors, ClearedExamples, GatherSettings, Gathered, GenerateSettings, Label, Labelling, Parameters, Parsed,
     PromptSeed, PromptingError, Quotes, Sampling, SeedSources, Target, Task, Template, Warning, class_counts, clear,
-    clear_errors, clear_examples, draw_seeds, gather, read_lines, read_seeds, read_vocabulary,
+    clear_errors, clear_examples, draw_seeds, gather, read_lines, read_seeds, read_text, read_vocabulary,
 };
 use serde_json::json;
 
@@ -76,10 +75,7 @@ fn included(context: &Context<'_>) -> Vec<(String, PathBuf)> {
 
 /// What prompts show beside their seed.
 fn quotes(context: &Context<'_>, options: &GenerateOptions) -> Result<Quotes, RunnerError> {
-    let read = |path: &Path| {
-        let unreadable = |source| RunnerError::Read { path: path.to_owned(), source };
-        fs::read_to_string(path).map(|text| text.trim().to_owned()).map_err(unreadable)
-    };
+    let read = |path: &Path| read_text(path).map(|text| text.trim().to_owned());
     Ok(Quotes {
         guideline: context.file("guideline").map(read).transpose()?,
         demonstrations: if options.demonstrations > 0 {
