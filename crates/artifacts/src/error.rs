@@ -8,7 +8,7 @@ use clinsynth_contract::ContractError;
 #[non_exhaustive]
 pub enum ArtifactError {
     /// More layers are to be frozen than there are.
-    #[error("cannot freeze `{frozen}` layers: the encoder has `{layers}`")]
+    #[error("cannot freeze `{frozen}` layers: the encoder has `{layers}`; lower `freeze-layers`")]
     TooManyFrozen {
         /// Layers asked for.
         frozen: usize,

@@ -195,6 +195,6 @@ fn summary(index: usize, run: &TrainingRun) -> Run {
             best: best == Some(point.step) && point.dev_f1.is_some(),
         })
         .collect();
-    let words = |row: &Evaluated| format!("best dev F1 {} at step {}", row.f1, row.step);
+    let words = |row: &Evaluated| format!("highest dev F1 {} at step {}", row.f1, row.step);
     Run { index, name: run.name.clone(), best: evaluations.iter().find(|row| row.best).map(words), evaluations }
 }

@@ -97,11 +97,12 @@ fn settings(context: &Context<'_>) -> Result<Vec<Setting>, RunnerError> {
         settings.push(Setting::new(
             "Recipe",
             format!(
-                "{} epochs, batch {}, learning rate {}, dropout {}, seed {}",
+                "{} epochs, batch {}, learning rate {}, dropout {}, precision {}, seed {}",
                 options.epochs,
                 options.batch_size,
                 options.learning_rate,
                 if options.dropout { "on" } else { "off" },
+                shown(&serde_json::json!(options.precision)).trim_matches('"'),
                 options.seed
             ),
         ));

@@ -44,8 +44,8 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
         ("train windows".to_owned(), json!(train.len())),
         ("dev windows".to_owned(), json!(dev.len())),
         ("mentions on no word boundary".to_owned(), json!(misaligned)),
-        ("best epoch".to_owned(), json!(outcome.best_epoch)),
-        ("best dev F1".to_owned(), json!(outcome.best_dev_f1)),
+        ("kept epoch".to_owned(), json!(outcome.best_epoch)),
+        ("dev F1 of the kept epoch".to_owned(), json!(outcome.best_dev_f1)),
         ("steps".to_owned(), json!(outcome.steps)),
     ]);
     let history = context.write::<HistoryPoint>("history", outcome.history)?;
@@ -173,7 +173,7 @@ fn write_card(
          Made by clinsynth {version}, step `{step}` of pipeline `{pipeline}`, key `{key}`.\n\n\
          ## Training\n\n\
          Encoder `{encoder}`, {epochs} epochs, learning rate {rate}, seed {seed}; {train} windows to learn from, {dev} to choose \
-         the epoch on. Best epoch {best}, strict micro F1 {f1:.4} on the dev split.\n\n\
+         the epoch on. Kept epoch {best}, strict micro F1 {f1:.4} on the dev split.\n\n\
          Data sensitivity: {sensitivity}.\n\n{inputs}\n\n\
          ## Use\n\n\
          `model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence) and gives `logits` (float32, batch × \
