@@ -37,7 +37,7 @@ pub use sensitivity::Sensitivity;
 pub use span::{CharOffsets, Span};
 pub use table::{Row, Table, describe};
 pub use tables::{
-    Completion, Document, EgressRecord, Encoding, Entity, ErrorCase, Example, HistoryPoint, Message, Prediction,
-    Prompt, Quarantined, Relation, Score, ScoredSpan, Seed, descriptions,
+    Comparison, Completion, Document, EgressRecord, Encoding, Entity, ErrorCase, Example, HistoryPoint, Message,
+    Prediction, Prompt, Quarantined, Relation, Score, ScoredRelation, ScoredSpan, Seed, descriptions,
 };
 pub use tags::{Prefix, TagSet, TagSpan, decode_tags};

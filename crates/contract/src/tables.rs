@@ -97,6 +97,20 @@ impl ScoredSpan {
 }
 
 struct_cell! {
+    /// A pair that a model judged: indices into the spans of the same row.
+    pub struct ScoredRelation {
+        /// Index of the head in the row's spans.
+        pub head: u32,
+        /// Index of the tail in the row's spans.
+        pub tail: u32,
+        /// Most probable label; the one that stands for no relation is a label like others.
+        pub label: String,
+        /// Its probability, 0 to 1.
+        pub score: f32,
+    }
+}
+
+struct_cell! {
     /// One message of a chat prompt.
     pub struct Message {
         /// `system`, `user` or `assistant`.
@@ -262,13 +276,15 @@ table_row! {
 
 table_row! {
     /// What a model found in each example; an example without mentions has a row too.
-    pub struct Prediction = "predictions" v 1 {
+    pub struct Prediction = "predictions" v 2 {
         /// The example.
         pub example: String,
         /// The document it is part of.
         pub document: String,
-        /// Predicted mentions, by start.
+        /// Predicted mentions, by start; those that were given, with score 1, when only their relations are predicted.
         pub spans: Vec<ScoredSpan>,
+        /// Every pair of them that was judged, those without a relation included.
+        pub relations: Vec<ScoredRelation>,
         /// Digest of the model file.
         pub model: String,
         /// How far it may travel.
@@ -278,16 +294,20 @@ table_row! {
 
 table_row! {
     /// Scores with intervals, one figure a row.
-    pub struct Score = "scores" v 1 {
+    pub struct Score = "scores" v 2 {
         /// Evaluation set.
         pub dataset: String,
-        /// Matching rule: `strict` (same offsets and label) or `relaxed` (same label, overlapping).
+        /// One of several systems, or a baseline such as `always positive`; empty for the model that is evaluated.
+        pub system: String,
+        /// Matching rule. Entities: `strict` (same offsets and label), `relaxed` (same label, overlapping), `type` (same label anywhere in the example). Relations: `pair` (same label for the same two mentions), `concept` (same label for the same two concepts of a document).
         pub scheme: String,
-        /// A label, `micro avg` or `macro avg`.
+        /// The part that is counted, as `axis=value`; empty for everything. Axes: `seen` in training, `words` of the mention, `frequency` of the mention in training, `score` of the prediction.
+        pub slice: String,
+        /// A label, `micro avg`, `macro avg`, or `all` for a figure that labels have no part of.
         pub label: String,
-        /// `precision`, `recall` or `f1`.
+        /// `precision`, `recall`, `f1`, `accuracy`, `mcc`, `ece` (expected calibration error) or `confidence` (mean score).
         pub metric: String,
-        /// The figure, 0 to 1.
+        /// The figure: 0 to 1, `mcc` from -1.
         pub value: f64,
         /// Lower end of the interval.
         pub low: Option<f64>,
@@ -295,9 +315,17 @@ table_row! {
         pub high: Option<f64>,
         /// Coverage of the interval, such as 0.95.
         pub level: Option<f64>,
-        /// Gold mentions.
+        /// How the interval was made: `percentile` or `bca` by resampling documents, `t` over runs.
+        pub interval: Option<String>,
+        /// Runs, such as seeds, whose mean the value is.
+        pub runs: u32,
+        /// Standard deviation over the runs.
+        pub sd: Option<f64>,
+        /// Systems that share a letter do not differ significantly.
+        pub letters: Option<String>,
+        /// Gold mentions or relations, over all runs.
         pub support: u64,
-        /// Predicted mentions.
+        /// Predicted mentions or relations.
         pub predicted: u64,
         /// Correct predictions.
         pub correct: u64,
@@ -307,18 +335,68 @@ table_row! {
 }
 
 table_row! {
+    /// Two systems on the same documents, one figure a row.
+    pub struct Comparison = "comparisons" v 1 {
+        /// Evaluation set.
+        pub dataset: String,
+        /// Matching rule, as in `scores`.
+        pub scheme: String,
+        /// Label or average, as in `scores`.
+        pub label: String,
+        /// Figure, as in `scores`.
+        pub metric: String,
+        /// The system with the higher figure.
+        pub system: String,
+        /// The system that it is compared with.
+        pub other: String,
+        /// The first system's figure, mean over its runs.
+        pub system_value: f64,
+        /// The other's.
+        pub other_value: f64,
+        /// The first less the other.
+        pub difference: f64,
+        /// Lower end of the difference's interval, by resampling documents.
+        pub low: Option<f64>,
+        /// Upper end.
+        pub high: Option<f64>,
+        /// Coverage of the interval, such as 0.95.
+        pub level: Option<f64>,
+        /// Two-sided p-value of the paired bootstrap over documents.
+        pub p_bootstrap: Option<f64>,
+        /// The same after Holm's correction for all pairs of the table.
+        pub p_bootstrap_holm: Option<f64>,
+        /// Two-sided p-value of approximate randomisation over documents.
+        pub p_randomisation: Option<f64>,
+        /// The same after Holm's correction for all pairs of the table.
+        pub p_randomisation_holm: Option<f64>,
+        /// How far it may travel.
+        pub sensitivity: Sensitivity,
+    }
+}
+
+table_row! {
     /// Where prediction and gold part: one row for each error.
-    pub struct ErrorCase = "errors" v 1 {
+    pub struct ErrorCase = "errors" v 2 {
+        /// The run that made it, of several; empty for the model that is evaluated.
+        pub system: String,
         /// The example.
         pub example: String,
         /// Its text.
         pub text: String,
-        /// `missed`, `spurious`, `boundary` (right label, overlapping), `label` (right offsets) or `both` (overlapping, other label).
+        /// `missed`, `spurious`, `boundary` (right label, overlapping), `label` (right offsets or pair) or `both` (overlapping, other label).
         pub kind: String,
-        /// The gold mention, unless spurious.
+        /// The gold mention, unless spurious; none for relations.
         pub gold: Option<Entity>,
-        /// The prediction, unless missed.
+        /// The predicted mention, unless missed; none for relations.
         pub predicted: Option<ScoredSpan>,
+        /// Head of a relation.
+        pub head: Option<Entity>,
+        /// Tail of a relation.
+        pub tail: Option<Entity>,
+        /// The gold relation, unless spurious.
+        pub gold_relation: Option<String>,
+        /// The predicted relation, unless missed.
+        pub predicted_relation: Option<String>,
         /// How far it may travel.
         pub sensitivity: Sensitivity,
     }
@@ -383,6 +461,7 @@ pub fn descriptions() -> Vec<(&'static str, serde_json::Value)> {
         of::<Encoding>(),
         of::<Prediction>(),
         of::<Score>(),
+        of::<Comparison>(),
         of::<ErrorCase>(),
         of::<HistoryPoint>(),
         of::<EgressRecord>(),

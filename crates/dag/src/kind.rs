@@ -110,11 +110,12 @@ impl Uses {
     /// Raised when the same options and inputs give another output than before, so that cached results are not taken.
     pub(crate) const fn code_version(self) -> u32 {
         match self {
-            Self::Import | Self::Curate | Self::Predict | Self::Evaluate | Self::Report | Self::Command => 1,
+            Self::Import | Self::Curate | Self::Report | Self::Command => 1,
             // 2: repairs, seeds that hold what they ask for.
             // exact counts, repairs; bfloat16 where the processor has it, fused kernels, a
             // loss for each label.
-            Self::Generate | Self::Train => 2,
+            // Predictions that hold relations, and scores of more than one system.
+            Self::Generate | Self::Train | Self::Predict | Self::Evaluate => 2,
         }
     }
 

@@ -81,6 +81,7 @@ pub(crate) fn merge(encodings: &[Encoding], logits: &[Vec<f32>], labels: &TagSet
             example: first.example.clone(),
             document: first.document.clone(),
             spans: words.spans(labels),
+            relations: Vec::new(),
             model: model.to_string(),
             sensitivity: first.sensitivity,
         });

@@ -167,7 +167,10 @@ fn score_rows(dataset: &str, documents: &[Tally], settings: &EvaluationSettings)
                 support: counts.support,
                 predicted: counts.predicted,
                 correct: counts.correct,
+                runs: 1,
+                interval: interval.map(|_| "percentile".to_owned()),
                 sensitivity: settings.sensitivity,
+                ..Score::default()
             });
         }
     }

@@ -42,6 +42,7 @@ pub(crate) fn error_cases(
         gold: one.map(|index| gold[index].source.clone()),
         predicted: other.map(|index| predicted[index].source.clone()),
         sensitivity: example.sensitivity.max(prediction.sensitivity),
+        ..ErrorCase::default()
     };
     cases.into_iter().map(row).collect()
 }

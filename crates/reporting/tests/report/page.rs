@@ -27,6 +27,7 @@ fn small() -> Report {
         predicted: 12,
         correct: 8,
         sensitivity: Sensitivity::Public,
+        ..Score::default()
     };
     let error = ErrorCase {
         example: "1".into(),
@@ -35,6 +36,7 @@ fn small() -> Report {
         gold: Some(Entity::new(Span::new(7, 22), "Disease")),
         predicted: Some(ScoredSpan { start: 0, end: 22, label: "Disease".into(), score: 0.75 }),
         sensitivity: Sensitivity::Public,
+        ..ErrorCase::default()
     };
     Report {
         title: "Small".into(),

@@ -290,6 +290,7 @@ fn scores() -> Vec<Score> {
                     predicted: counts[1],
                     correct,
                     sensitivity: Sensitivity::Public,
+                    ..Score::default()
                 });
             }
         }
@@ -324,6 +325,7 @@ fn case(kind: &str, text: &str, gold: Option<(&str, &str)>, predicted: Option<(&
             score,
         }),
         sensitivity: Sensitivity::Public,
+        ..ErrorCase::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Arbitrary rows: any Unicode, empty and long lists, absent values.
 
 use clinsynth_contract::{
-    Encoding, Entity, Example, Origin, Prediction, Provenance, Relation, ScoredSpan, Sensitivity, Split,
+    Encoding, Entity, Example, Origin, Prediction, Provenance, Relation, ScoredRelation, ScoredSpan, Sensitivity, Split,
 };
 use clinsynth_store::{InputRef, Lineage, WriteSettings};
 use proptest::collection::vec;
@@ -87,8 +87,17 @@ pub(crate) fn any_prediction() -> impl Strategy<Value = Prediction> {
         label,
         score,
     });
-    (text(), text(), vec(span, 0..4), text(), any_sensitivity()).prop_map(
-        |(example, document, spans, model, sensitivity)| Prediction { example, document, spans, model, sensitivity },
+    let relation = (any::<u32>(), any::<u32>(), text(), 0f32..=1.0)
+        .prop_map(|(head, tail, label, score)| ScoredRelation { head, tail, label, score });
+    (text(), text(), vec(span, 0..4), vec(relation, 0..3), text(), any_sensitivity()).prop_map(
+        |(example, document, spans, relations, model, sensitivity)| Prediction {
+            example,
+            document,
+            spans,
+            relations,
+            model,
+            sensitivity,
+        },
     )
 }
 
