@@ -24,6 +24,7 @@ mod span;
 mod table;
 mod tables;
 mod tags;
+mod words;
 
 pub use adamw::{AdamW, AdamWScalars};
 pub use artifact::{
@@ -41,3 +42,4 @@ pub use tables::{
     Prediction, Prompt, Quarantined, Relation, Score, ScoredRelation, ScoredSpan, Seed, descriptions,
 };
 pub use tags::{Prefix, TagSet, TagSpan, decode_tags};
+pub use words::{Word, words};

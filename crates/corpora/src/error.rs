@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::Format;
+
 /// Why a file cannot be read as a corpus. Every message names the file, and the line where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,11 +29,11 @@ pub enum CorpusError {
         /// The line, from 1.
         line: usize,
         /// Position of the first wrong byte, from 0.
-        byte: usize,
+        byte: u64,
     },
     /// The first lines fit no known form.
     #[error(
-        "`{path}` line {line} is neither PubTator (`ID|t|title`) nor IOB (token and tag): `{text}`; name the format if it is one of them"
+        "`{path}` line {line} does not tell the form of the corpus: `{text}`; name the format if it is one of {known}"
     )]
     UnknownFormat {
         /// The file.
@@ -40,6 +42,52 @@ pub enum CorpusError {
         line: usize,
         /// That line, shortened.
         text: String,
+        /// The formats that can be read.
+        known: String,
+    },
+    /// The names in a folder fit no known form.
+    #[error("the folder `{path}` holds no corpus: neither `.ann` nor `.con` nor `.txt` files, nor `*_abstracts.tsv`")]
+    UnknownFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder where a file is needed, or the reverse.
+    #[error("`{path}` is not {expected}, which the format `{format}` is")]
+    WrongKind {
+        /// The place.
+        path: PathBuf,
+        /// The format.
+        format: Format,
+        /// `a file` or `a folder`.
+        expected: &'static str,
+    },
+    /// A format that cannot be read from one stream of bytes.
+    #[error("the format `{format}` is not that of one file")]
+    NotAFile {
+        /// The format.
+        format: Format,
+    },
+    /// No format has this name.
+    #[error("no format is called `{name}`; there are {known}")]
+    NoSuchFormat {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The format cannot be written.
+    #[error("a corpus is written in one of the formats {known}")]
+    NotWritten {
+        /// The formats that can be written.
+        known: String,
+    },
+    /// The system refused to write.
+    #[error("cannot write `{path}`")]
+    Write {
+        /// The place.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
     },
     /// A line has too few or too many columns.
     #[error("`{path}` line {line} has {found} columns, expected {expected}: `{text}`")]
@@ -63,7 +111,7 @@ pub enum CorpusError {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
         /// The line, shortened.
         text: String,
     },

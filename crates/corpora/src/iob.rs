@@ -1,9 +1,10 @@
 //! Token-and-tag files: the last column is the tag, the first the token, further columns are passed over.
 
-use clinsynth_contract::{Entity, Example, Origin, Prefix, Provenance, Span, decode_tags};
+use clinsynth_contract::{Prefix, Span, TagSpan, decode_tags};
 
-use crate::input::{Input, Line};
-use crate::{Corpus, CorpusError, ReadSettings};
+use crate::CorpusError;
+use crate::lines::{Bytes, Line, Lines, Source};
+use crate::text::{AnnotatedText, Mention};
 
 const DOCUMENT_START: &str = "-DOCSTART-";
 
@@ -18,25 +19,58 @@ pub(crate) fn is_tagged(line: &str) -> bool {
     columns.len() >= 2 && columns.last().is_some_and(|tag| split_tag(tag).is_some())
 }
 
-/// One example for each sentence, its tokens joined by single spaces; tags are read by the rules of [`decode_tags`].
-/// Sentences between two `-DOCSTART-` lines are one document; without such lines each sentence is one.
-pub(crate) fn read(input: &Input, settings: &ReadSettings) -> Result<Corpus, CorpusError> {
-    let mut reader =
-        Reader { settings, labels: Vec::new(), sentence: Sentence::default(), documents: 0, corpus: Corpus::default() };
-    let mut width = None;
-    for line in input.lines() {
-        if line.is_blank() {
-            reader.end_sentence();
-        } else if is_document_start(line.text) {
-            reader.end_sentence();
-            reader.documents += 1;
-        } else {
-            let (token, tag) = token_and_tag(input, line, &mut width)?;
-            reader.push(token, split_tag(tag).ok_or_else(|| input.bad_line(line, "ends with an unknown tag"))?);
-        }
+/// Reads one sentence after the other, its tokens joined by single spaces; tags are read by the rules of
+/// [`decode_tags`]. Sentences between two `-DOCSTART-` lines are one document; without such lines each sentence is one.
+pub(crate) struct Reader {
+    source: Source,
+    lines: Lines,
+    /// Columns of the first line.
+    width: Option<usize>,
+    /// `-DOCSTART-` lines so far.
+    documents: usize,
+    sentences: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(source: &Source, bytes: Bytes) -> Self {
+        Self { source: source.clone(), lines: Lines::new(source, bytes), width: None, documents: 0, sentences: 0 }
     }
-    reader.end_sentence();
-    Ok(reader.corpus)
+
+    /// The next sentence, or `None` at the end.
+    fn sentence(&mut self) -> Result<Option<AnnotatedText>, CorpusError> {
+        let mut sentence = Tagged::default();
+        let mut document = self.documents;
+        while let Some(line) = self.lines.next()? {
+            let starts_document = is_document_start(line.text);
+            if !line.is_blank() && !starts_document {
+                let (token, tag) = token_and_tag(&self.source, line, &mut self.width)?;
+                let tag = split_tag(tag).ok_or_else(|| self.source.bad_line(line, "ends with an unknown tag"))?;
+                sentence.push(token, tag, line.number);
+                continue;
+            }
+            self.documents += usize::from(starts_document);
+            if !sentence.tokens.is_empty() {
+                break;
+            }
+            document = self.documents;
+        }
+        if sentence.tokens.is_empty() {
+            return Ok(None);
+        }
+        let mut text = sentence.finish();
+        text.id = self.sentences.to_string();
+        text.document = document.checked_sub(1).map(|number| format!("d{number}"));
+        self.sentences += 1;
+        Ok(Some(text))
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<AnnotatedText, CorpusError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.sentence().transpose()
+    }
 }
 
 fn columns(line: &str) -> Vec<&str> {
@@ -49,22 +83,22 @@ fn columns(line: &str) -> Vec<&str> {
 
 /// The outer columns of a line, which has as many as the first line had.
 fn token_and_tag<'t>(
-    input: &Input,
+    source: &Source,
     line: Line<'t>,
     width: &mut Option<usize>,
 ) -> Result<(&'t str, &'t str), CorpusError> {
     let columns = columns(line.text);
     let expected = *width.get_or_insert(columns.len().max(2));
     match columns[..] {
-        [_, .., _] if columns.len() != expected => Err(input.bad_columns(line, columns.len(), expected.to_string())),
-        ["", .., _] => Err(input.bad_line(line, "has no token")),
+        [_, .., _] if columns.len() != expected => Err(source.bad_columns(line, columns.len(), expected.to_string())),
+        ["", .., _] => Err(source.bad_line(line, "has no token")),
         [token, .., tag] => Ok((token, tag)),
-        _ => Err(input.bad_columns(line, columns.len(), "a token and a tag")),
+        _ => Err(source.bad_columns(line, columns.len(), "a token and a tag")),
     }
 }
 
 /// Prefix and type of a tag of the IOB, BIOES (E, S) or BILOU (L, U) family; a bare prefix has the type `""`.
-fn split_tag(tag: &str) -> Option<(Prefix, &str)> {
+pub(crate) fn split_tag(tag: &str) -> Option<(Prefix, &str)> {
     let (prefix, found) = tag.split_once('-').unwrap_or((tag, ""));
     let prefix = match prefix {
         "O" if tag == "O" => Prefix::Outside,
@@ -77,66 +111,48 @@ fn split_tag(tag: &str) -> Option<(Prefix, &str)> {
     Some((prefix, found))
 }
 
-struct Reader<'r> {
-    settings: &'r ReadSettings,
-    /// Labels in the order they came up: what the tags of a sentence index.
-    labels: Vec<String>,
-    sentence: Sentence,
-    /// `-DOCSTART-` lines so far.
-    documents: usize,
-    corpus: Corpus,
-}
-
+/// Tokens with their tags, on the way to a text.
 #[derive(Default)]
-struct Sentence {
+pub(crate) struct Tagged {
     text: String,
     chars: u32,
-    tokens: Vec<Span>,
+    pub(crate) tokens: Vec<Span>,
     tags: Vec<(Prefix, usize)>,
+    /// Types in the order they came up: what the tags index.
+    labels: Vec<String>,
+    /// Line of each token.
+    lines: Vec<usize>,
 }
 
-impl Reader<'_> {
-    fn push(&mut self, token: &str, (prefix, found): (Prefix, &str)) {
+impl Tagged {
+    pub(crate) fn push(&mut self, token: &str, (prefix, found): (Prefix, &str), line: usize) {
         let label = if prefix == Prefix::Outside { 0 } else { self.label_index(found) };
-        let sentence = &mut self.sentence;
-        if !sentence.tokens.is_empty() {
-            sentence.text.push(' ');
-            sentence.chars += 1;
+        if !self.tokens.is_empty() {
+            self.text.push(' ');
+            self.chars += 1;
         }
-        let start = sentence.chars;
-        sentence.text.push_str(token);
-        sentence.chars += token.chars().count() as u32;
-        sentence.tokens.push(Span::new(start, sentence.chars));
-        sentence.tags.push((prefix, label));
+        let start = self.chars;
+        self.text.push_str(token);
+        self.chars += token.chars().count() as u32;
+        self.tokens.push(Span::new(start, self.chars));
+        self.tags.push((prefix, label));
+        self.lines.push(line);
     }
 
     fn label_index(&mut self, found: &str) -> usize {
-        let label = self.settings.label(found);
-        self.labels.iter().position(|known| known == label).unwrap_or_else(|| {
-            self.labels.push(label.to_owned());
+        self.labels.iter().position(|known| known == found).unwrap_or_else(|| {
+            self.labels.push(found.to_owned());
             self.labels.len() - 1
         })
     }
 
-    fn end_sentence(&mut self) {
-        let Sentence { text, tokens, tags, .. } = std::mem::take(&mut self.sentence);
-        if tokens.is_empty() {
-            return;
-        }
-        let entity = |span: clinsynth_contract::TagSpan| {
-            let characters = Span::new(tokens[span.first].start, tokens[span.last - 1].end);
-            Entity::new(characters, &self.labels[span.label])
+    pub(crate) fn finish(self) -> AnnotatedText {
+        let mention = |span: TagSpan| {
+            let characters = Span::new(self.tokens[span.first].start, self.tokens[span.last - 1].end);
+            Mention { line: self.lines[span.first], ..Mention::new(characters, &self.labels[span.label]) }
         };
-        let source = &self.settings.source;
-        let id = format!("{source}:{}", self.corpus.examples.len());
-        self.corpus.examples.push(Example {
-            document: if self.documents == 0 { id.clone() } else { format!("{source}:d{}", self.documents - 1) },
-            id,
-            text,
-            entities: decode_tags(tags).into_iter().map(entity).collect(),
-            provenance: Provenance { origin: Origin::Human, ..Provenance::default() },
-            sensitivity: self.settings.sensitivity,
-            ..Example::default()
-        });
+        let mentions = decode_tags(self.tags.iter().copied()).into_iter().map(mention).collect();
+        let line = self.lines.first().copied().unwrap_or_default();
+        AnnotatedText { text: self.text, tokens: self.tokens, mentions, line, ..AnnotatedText::default() }
     }
 }

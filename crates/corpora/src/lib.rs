@@ -1,16 +1,19 @@
-//! Readers of annotated corpora: PubTator and IOB files become examples that people labelled.
+//! Readers and writers of annotated corpora.
 //!
-//! Each annotation is checked against the text. What does not fit is set aside with its reason; the rest is kept.
+//! A reader gives one [`AnnotatedText`] after the other, a [`Writer`] takes them, in memory for one text. On the way to
+//! examples each annotation is checked against the text: what does not fit is set aside with its reason, the rest is
+//! kept. Writers count what their format has no place for.
 //!
 //! ```
 //! use clinsynth_contract::{Entity, Sensitivity, Span};
-//! use clinsynth_corpora::{Format, ReadSettings, read};
+//! use clinsynth_corpora::{Discontinuous, Format, ReadSettings, read};
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("tiny.tsv");
 //! std::fs::write(&path, "Severe\tO\nasthma\tB-Disease\n")?;
 //! let corpus = read(&path, &ReadSettings {
 //!     format: Format::Auto,
 //!     label_map: Default::default(),
+//!     discontinuous: Discontinuous::Cover,
 //!     source: "tiny".into(),
 //!     sensitivity: Sensitivity::Public,
 //! })?;
@@ -22,13 +25,25 @@
 //! This crate knows nothing about models, splits or scores.
 
 mod corpus;
-mod detection;
 mod error;
-mod input;
+mod example;
+mod folder;
+mod format;
 mod iob;
+mod iob_writer;
+mod lines;
 mod pubtator;
+mod read;
+mod relations;
 mod settings;
+mod text;
+mod write;
 
-pub use corpus::{Corpus, Warning, read};
+pub use corpus::{Corpus, Import, ImportedText, Warning, import, read};
 pub use error::CorpusError;
-pub use settings::{Format, ReadSettings, default_label_map};
+pub use example::{Imported, from_example, to_example};
+pub use format::Format;
+pub use read::{Texts, texts, texts_of};
+pub use settings::{Discontinuous, ReadSettings, default_label_map};
+pub use text::{AnnotatedText, Argument, Link, Mention, Passage, Reason, SetAside};
+pub use write::{Loss, Losses, Tokens, WriteSettings, Writer};

@@ -1,90 +1,78 @@
 //! PubTator files: title and abstract, joined by one character, under stand-off annotations in characters.
 
-mod assembly;
+use clinsynth_contract::Span;
 
-use crate::input::{Input, Line};
-use crate::{Corpus, CorpusError, ReadSettings};
-
-/// A document as it stands in the file.
-struct Draft<'t> {
-    id: &'t str,
-    /// Line of the title.
-    line: usize,
-    title: &'t str,
-    body: Option<&'t str>,
-    mentions: Vec<Mention<'t>>,
-    relations: Vec<Relation<'t>>,
-}
-
-#[derive(Clone, Copy)]
-struct Mention<'t> {
-    line: usize,
-    start: u32,
-    end: u32,
-    text: &'t str,
-    found: &'t str,
-    concept: Option<&'t str>,
-    /// Whether a seventh column spells out the parts of a composite mention.
-    parts: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Relation<'t> {
-    line: usize,
-    found: &'t str,
-    head: &'t str,
-    tail: &'t str,
-}
-
-enum Annotation<'t> {
-    Mention(Mention<'t>),
-    Relation(Relation<'t>),
-}
+use crate::lines::{Bytes, Line, Lines, Source};
+use crate::text::{AnnotatedText, Argument, Link, Mention};
+use crate::write::{Losses, Sink, on_one_line};
+use crate::{CorpusError, Loss};
 
 /// Whether the line starts a document.
 pub(crate) fn is_title(line: &str) -> bool {
     section(line, "|t|").is_some()
 }
 
-/// One example for each document, with the mentions sorted by start, nested and overlapping ones included.
-///
-/// A document-level relation between concepts stands between the first mention of each.
-pub(crate) fn read(input: &Input, settings: &ReadSettings) -> Result<Corpus, CorpusError> {
-    Ok(assembly::assemble(parse(input)?, settings))
+/// Reads one document after the other.
+pub(crate) struct Reader {
+    source: Source,
+    lines: Lines,
+    /// The document whose end was not seen yet.
+    open: Option<AnnotatedText>,
 }
 
-fn parse(input: &Input) -> Result<Vec<Draft<'_>>, CorpusError> {
-    let mut drafts: Vec<Draft> = Vec::new();
-    for line in input.lines().filter(|line| !line.is_blank()) {
-        if let Some((id, title)) = section(line.text, "|t|") {
-            let (mentions, relations) = (Vec::new(), Vec::new());
-            drafts.push(Draft { id, line: line.number, title, body: None, mentions, relations });
-        } else if let Some(draft) = drafts.last_mut() {
-            extend(input, line, draft)?;
-        } else {
-            return Err(input.bad_line(line, "stands before the first title (`ID|t|title`)"));
+impl Reader {
+    pub(crate) fn new(source: &Source, bytes: Bytes) -> Self {
+        Self { source: source.clone(), lines: Lines::new(source, bytes), open: None }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<AnnotatedText, CorpusError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let line = match self.lines.next() {
+                Ok(Some(line)) if line.is_blank() => continue,
+                Ok(Some(line)) => line,
+                Ok(None) => return self.open.take().map(Ok),
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some((id, title)) = section(line.text, "|t|") {
+                let mut text = AnnotatedText { id: id.to_owned(), line: line.number, ..AnnotatedText::default() };
+                text.push_passage("title", title);
+                if let Some(done) = self.open.replace(text) {
+                    return Some(Ok(done));
+                }
+                continue;
+            }
+            let read = match &mut self.open {
+                Some(text) => extend(&self.source, line, text),
+                None => Err(self.source.bad_line(line, "stands before the first title (`ID|t|title`)")),
+            };
+            if let Err(error) = read {
+                return Some(Err(error));
+            }
         }
     }
-    Ok(drafts)
 }
 
 /// Adds a line to the document it follows.
-fn extend<'t>(input: &Input, line: Line<'t>, draft: &mut Draft<'t>) -> Result<(), CorpusError> {
+fn extend(source: &Source, line: Line, text: &mut AnnotatedText) -> Result<(), CorpusError> {
     let body = section(line.text, "|a|");
     let id = body.map_or_else(|| line.text.split('\t').next().unwrap_or_default(), |(id, _)| id);
     if body.is_none() && !line.text.contains('\t') {
-        return Err(input.bad_line(line, "is no title, abstract or annotation"));
+        return Err(source.bad_line(line, "is no title, abstract or annotation"));
     }
-    if id != draft.id {
-        return Err(input.bad_line(line, "names another document than the title before it"));
+    if id != text.id {
+        return Err(source.bad_line(line, "names another document than the title before it"));
     }
     match body {
-        Some(_) if draft.body.is_some() => return Err(input.bad_line(line, "is a second abstract")),
-        Some((_, body)) => draft.body = Some(body),
-        None => match annotation(input, line)? {
-            Annotation::Mention(mention) => draft.mentions.push(mention),
-            Annotation::Relation(relation) => draft.relations.push(relation),
-        },
+        Some(_) if text.passages.len() > 1 => return Err(source.bad_line(line, "is a second abstract")),
+        // Any one character stands for the line break between the two; offsets count it.
+        Some((_, body)) => {
+            text.push_passage("abstract", body);
+        }
+        None => annotate(source, line, text)?,
     }
     Ok(())
 }
@@ -95,29 +83,101 @@ fn section<'t>(line: &'t str, mark: &str) -> Option<(&'t str, &'t str)> {
 }
 
 /// `ID start end mention type [concept [parts]]`, or `ID type head tail [note]` where the second column is no number.
-fn annotation<'t>(input: &Input, line: Line<'t>) -> Result<Annotation<'t>, CorpusError> {
-    let columns: Vec<&str> = line.text.split('\t').collect();
-    match columns[..] {
-        [_, found, head, tail] | [_, found, head, tail, _] if !is_number(found) => {
-            Ok(Annotation::Relation(Relation { line: line.number, found, head, tail }))
+fn annotate(source: &Source, line: Line, text: &mut AnnotatedText) -> Result<(), CorpusError> {
+    let mut columns = [""; 8];
+    let mut count = 0;
+    for column in line.text.split('\t') {
+        if let Some(place) = columns.get_mut(count) {
+            *place = column;
         }
-        [_, start, end, text, found, ref rest @ ..] if rest.len() <= 2 => {
-            let (Ok(start), Ok(end)) = (start.parse(), end.parse()) else {
-                return Err(input.bad_line(line, "has an offset that is no number"));
-            };
-            let concept = rest.first().copied().filter(|concept| !is_no_concept(concept));
-            let mention = Mention { line: line.number, start, end, text, found, concept, parts: rest.len() == 2 };
-            Ok(Annotation::Mention(mention))
-        }
-        _ => Err(input.bad_columns(line, columns.len(), "5 to 7 for a mention, 4 or 5 for a relation")),
+        count += 1;
     }
+    match &columns[..count.min(8)] {
+        [_, label, head, tail, rest @ ..] if rest.len() <= 1 && !is_number(label) => {
+            let note = rest.iter().map(|note| ("note".to_owned(), (*note).to_owned())).collect();
+            let concept = |concept: &str| Argument::Concept(concept.to_owned());
+            let (label, head, tail) = ((*label).to_owned(), concept(head), concept(tail));
+            text.links.push(Link { id: None, label, head, tail, properties: note, line: line.number });
+        }
+        [_, start, end, stated, label, rest @ ..] if count <= 7 => {
+            let (Ok(start), Ok(end)) = (start.parse(), end.parse()) else {
+                return Err(source.bad_line(line, "has an offset that is no number"));
+            };
+            text.mentions.push(Mention {
+                stated: Some((*stated).to_owned()),
+                concept: rest.first().map(|concept| (*concept).to_owned()),
+                parts: rest.get(1).map(|parts| (*parts).to_owned()),
+                line: line.number,
+                ..Mention::new(Span::new(start, end), *label)
+            });
+        }
+        _ => return Err(source.bad_columns(line, count, "5 to 7 for a mention, 4 or 5 for a relation")),
+    }
+    Ok(())
 }
 
 fn is_number(column: &str) -> bool {
     !column.is_empty() && column.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// BC5CDR marks a mention without a concept by `-1`, PubTator's exports by `-`.
-fn is_no_concept(concept: &str) -> bool {
-    matches!(concept, "" | "-" | "-1")
+/// Writes a document: the first passage is the title, the rest the abstract.
+pub(crate) fn write(text: &AnnotatedText, sink: &mut Sink, losses: &mut Losses) -> Result<(), CorpusError> {
+    let flat = on_one_line(&text.text, losses);
+    let id = text.id.replace(['|', '\t', '\n', '\r'], "_");
+    let title_end = text.passages.first().map_or(text.text.chars().count(), |title| title.span.end as usize);
+    let body_start = text.passages.get(1).map(|body| body.span.start as usize);
+    let title: String = flat.chars().take(title_end).collect();
+    sink.put(&[&id, "|t|", &title, "\n"])?;
+    if text.passages.len() != 1 {
+        let body: String = flat.chars().skip(body_start.unwrap_or(usize::MAX)).collect();
+        sink.put(&[&id, "|a|", &body, "\n"])?;
+    }
+    for mention in &text.mentions {
+        write_mention(&flat, &id, mention, sink, losses)?;
+    }
+    for link in &text.links {
+        match (concept(text, &link.head), concept(text, &link.tail)) {
+            (Some(head), Some(tail)) => {
+                sink.put(&[&id, "\t", &link.label, "\t", head, "\t", tail])?;
+                for (_, note) in link.properties.iter().filter(|(name, _)| name == "note") {
+                    sink.put(&["\t", note])?;
+                }
+                sink.put(&["\n"])?;
+            }
+            _ => losses.add(Loss::RelationWithoutConcept),
+        }
+    }
+    sink.put(&["\n"])
+}
+
+fn write_mention(
+    text: &str,
+    id: &str,
+    mention: &Mention,
+    sink: &mut Sink,
+    losses: &mut Losses,
+) -> Result<(), CorpusError> {
+    if mention.fragments.len() > 1 {
+        losses.add(Loss::Gap);
+    }
+    let Span { start, end } = mention.cover();
+    let under = || text.chars().skip(start as usize).take(end.saturating_sub(start) as usize).collect();
+    let stated: String = match &mention.stated {
+        Some(stated) if mention.fragments.len() == 1 => stated.replace(['\t', '\n', '\r'], " "),
+        _ => under(),
+    };
+    let (start, end) = (start.to_string(), end.to_string());
+    sink.put(&[id, "\t", &start, "\t", &end, "\t", &stated, "\t", &mention.label])?;
+    for column in [&mention.concept, &mention.parts].into_iter().flatten() {
+        sink.put(&["\t", column])?;
+    }
+    sink.put(&["\n"])
+}
+
+/// The concept of an argument.
+fn concept<'t>(text: &'t AnnotatedText, argument: &'t Argument) -> Option<&'t str> {
+    match argument {
+        Argument::Concept(concept) => Some(concept),
+        Argument::Mention(index) => text.mentions.get(*index)?.concept.as_deref(),
+    }
 }

@@ -1,31 +1,8 @@
 use std::collections::BTreeMap;
-use std::fmt;
 
 use clinsynth_contract::Sensitivity;
-use serde::{Deserialize, Serialize};
 
-/// The form of a corpus file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Told from the first lines.
-    #[default]
-    Auto,
-    /// Documents with stand-off annotations: `ID|t|title`, `ID|a|abstract`, then tab-separated mentions and relations.
-    PubTator,
-    /// One token and its tag a line, a blank line between sentences; IOB1, IOB2, BIOES and BILOU are understood.
-    Iob,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Auto => "auto",
-            Self::PubTator => "pubtator",
-            Self::Iob => "iob",
-        })
-    }
-}
+use crate::Format;
 
 /// How a corpus is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +12,36 @@ pub struct ReadSettings {
     /// The file's mention and relation types to labels; a type that is not listed is its own label. The key `""` names
     /// the label of bare `B` and `I` tags, `Entity` otherwise.
     pub label_map: BTreeMap<String, String>,
+    /// What becomes of mentions in several pieces.
+    pub discontinuous: Discontinuous,
     /// Name of the corpus, the first part of every identifier.
     pub source: String,
     /// How far the examples may travel.
     pub sensitivity: Sensitivity,
+}
+
+/// What becomes of a mention in several pieces, such as `breast … cancer` in "breast and ovarian cancer": an entity of
+/// an example has one span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discontinuous {
+    /// One entity from the first to the last character, gaps included.
+    #[default]
+    Cover,
+    /// One entity for each piece; a relation holds with the first.
+    Split,
+    /// None; the mention is set aside with its reason.
+    LeaveOut,
+}
+
+impl Discontinuous {
+    /// What was done, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Cover => "became one entity each, gaps included",
+            Self::Split => "became an entity for each piece",
+            Self::LeaveOut => "were set aside",
+        }
+    }
 }
 
 impl ReadSettings {
@@ -49,12 +52,14 @@ impl ReadSettings {
     }
 }
 
-/// The label map of the NCBI disease corpus, whose four mention types are all `Disease` in its benchmark. It leaves
-/// the types of BC5CDR (`Disease`, `Chemical`, `CID`) as they are.
+/// The label map of published corpora: the four mention types of the NCBI disease corpus are all `Disease` in its
+/// benchmark, and masks such as `@GENE$` are written like other labels. It leaves the types of BC5CDR (`Disease`,
+/// `Chemical`, `CID`) and the labels of relations as they are.
 ///
 /// Source: Doğan, Leaman and Lu 2014, "NCBI disease corpus: a resource for disease name recognition and concept
 /// normalization".
 pub fn default_label_map() -> BTreeMap<String, String> {
-    let types = ["SpecificDisease", "DiseaseClass", "Modifier", "CompositeMention"];
-    types.map(|found| (found.to_owned(), "Disease".to_owned())).into()
+    let diseases = ["SpecificDisease", "DiseaseClass", "Modifier", "CompositeMention"].map(|found| (found, "Disease"));
+    let masks = [("GENE", "Gene"), ("DISEASE", "Disease"), ("CHEMICAL", "Chemical"), ("DRUG", "Drug")];
+    diseases.into_iter().chain(masks).map(|(found, label)| (found.to_owned(), label.to_owned())).collect()
 }

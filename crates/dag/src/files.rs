@@ -93,7 +93,7 @@ fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
             let vocabularies = options.vocabularies.iter().map(vocabulary);
             plain.map(|(role, path)| option(role, path, Form::File)).chain(vocabularies).collect()
         }
-        StepKind::Import(options) => vec![option("path", &options.path, Form::File)],
+        StepKind::Import(options) => vec![option("path", &options.path, Form::Any)],
         StepKind::Train(options) => {
             options.encoder_folder().map(|folder| option("encoder", folder, Form::Folder)).into_iter().collect()
         }

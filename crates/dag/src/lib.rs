@@ -45,8 +45,8 @@ pub use files::INCLUDED;
 pub use kind::StepKind;
 pub use labels::{Label, Labels};
 pub use options::{
-    CommandOptions, CurateOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, MentionPolicy,
-    PredictOptions, ReportOptions, Sampling, Task, TrainOptions, TrainPrecision, TrainSchedule,
+    CommandOptions, CurateOptions, DiscontinuousPolicy, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions,
+    MentionPolicy, PredictOptions, ReportOptions, Sampling, Task, TrainOptions, TrainPrecision, TrainSchedule,
 };
 pub use plan::{
     ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep, read_plan,

@@ -22,9 +22,8 @@ mod error;
 mod subtokens;
 mod tags;
 mod windows;
-mod words;
 
+pub use clinsynth_contract::{Word, words};
 pub use encoder::{Encoded, Encoder, EncodingSettings, Text};
 pub use error::EncodingError;
 pub use tags::spans;
-pub use words::{Word, words};

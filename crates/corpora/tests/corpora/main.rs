@@ -5,17 +5,20 @@ mod iob;
 mod pubtator;
 mod real;
 mod refusals;
+mod relations;
+mod round_trip;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::{Entity, Example, Sensitivity};
-use clinsynth_corpora::{Corpus, CorpusError, Format, ReadSettings, default_label_map, read};
+use clinsynth_corpora::{Corpus, CorpusError, Discontinuous, Format, ReadSettings, default_label_map, read};
 
 fn settings() -> ReadSettings {
     ReadSettings {
         format: Format::Auto,
         label_map: default_label_map(),
+        discontinuous: Discontinuous::Cover,
         source: "c".into(),
         sensitivity: Sensitivity::Public,
     }

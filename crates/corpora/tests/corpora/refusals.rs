@@ -22,10 +22,12 @@ fn files_that_are_no_corpus() {
         "`file` line 2: byte 16 of the file is not UTF-8; convert the file to UTF-8",
     );
     check(
-        b"\nindex\tsentence\tlabel\n1\ta\t0\n",
+        b"\nindex\ttext\tclass\n1\ta\t0\n",
         Format::Auto,
-        "`file` line 2 is neither PubTator (`ID|t|title`) nor IOB (token and tag): `index\tsentence\tlabel`; \
-         name the format if it is one of them",
+        &format!(
+            "`file` line 2 does not tell the form of the corpus: `index\ttext\tclass`; name the format if it is one of {}",
+            Format::names(Format::reads)
+        ),
     );
     let error = read("absent.tsv".as_ref(), &settings()).unwrap_err();
     assert_eq!(error.to_string(), "cannot read the corpus `absent.tsv`");
@@ -75,7 +77,7 @@ proptest! {
         bytes in prop::collection::vec(any::<u8>(), 0..60),
         lines in prop::collection::vec("(7\\|[ta]\\||-DOCSTART-|)[\\tO7B\\-é ]{0,9}", 0..9),
     ) {
-        for format in [Format::Auto, Format::PubTator, Format::Iob] {
+        for format in [Format::Auto, Format::PubTator, Format::Iob, Format::Relations] {
             let settings = ReadSettings { format, ..settings() };
             for file in [bytes.clone(), lines.join("\n").into_bytes()] {
                 if let Ok(corpus) = read_bytes(&file, &settings) {

@@ -27,20 +27,51 @@ pub(super) enum SensitivityName {
 #[serde(rename_all = "kebab-case")]
 #[schemars(inline)]
 pub enum ImportFormat {
-    /// Told from the file itself.
+    /// Told from the file itself, or from the names in a folder.
     #[default]
     Auto,
     /// `PubTator`: title and abstract lines, then tab-separated mentions.
     Pubtator,
-    /// `CoNLL` style: one word and its IOB tag a line, a blank line between sentences.
+    /// `CoNLL` style: one word and its IOB tag a line, a blank line between sentences; IOB1, IOB2 and BIOES alike.
     Iob,
+    /// Sentences with a masked pair and a label: GAD, EU-ADR, `ChemProt` and DDI.
+    Relations,
+    /// Folder of plain `.txt` files.
+    Text,
+}
+
+impl ImportFormat {
+    /// Its name in pipeline files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Pubtator => "pubtator",
+            Self::Iob => "iob",
+            Self::Relations => "relations",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// What becomes of a mention in several pieces, such as `breast … cancer` in `breast and ovarian cancer`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum DiscontinuousPolicy {
+    /// One entity from its first to its last character, gaps included.
+    #[default]
+    Cover,
+    /// One entity for each piece.
+    Split,
+    /// None; the mention is set aside.
+    LeaveOut,
 }
 
 /// Options of `uses: import`: an annotated corpus becomes examples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ImportOptions {
-    /// The corpus, a file relative to the pipeline file.
+    /// The corpus, a file or folder relative to the pipeline file.
     pub path: PathBuf,
     /// Its form.
     #[serde(default)]
@@ -49,9 +80,12 @@ pub struct ImportOptions {
     #[serde(default = "restricted")]
     #[schemars(with = "SensitivityName")]
     pub sensitivity: Sensitivity,
-    /// The pipeline's label for each label of the corpus; null leaves its mentions out. Labels not named stay.
+    /// The pipeline's label for each label of the corpus; null leaves its mentions or relations out. Labels not named stay.
     #[serde(default)]
     pub label_map: BTreeMap<String, Option<String>>,
+    /// What becomes of mentions in several pieces.
+    #[serde(default)]
+    pub discontinuous: DiscontinuousPolicy,
     /// Split that every example is put into.
     #[serde(default)]
     #[schemars(with = "Option<SplitName>")]

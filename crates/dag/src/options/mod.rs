@@ -16,7 +16,7 @@ pub(crate) use bounds::{
 pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
 pub use generate::{GenerateOptions, Sampling, Task};
-pub use import::{ImportFormat, ImportOptions};
+pub use import::{DiscontinuousPolicy, ImportFormat, ImportOptions};
 pub use learn::{PredictOptions, TrainOptions, TrainPrecision, TrainSchedule};
 pub use measure::{EvaluateOptions, ReportOptions};
 pub use run::CommandOptions;

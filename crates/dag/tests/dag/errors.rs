@@ -147,7 +147,6 @@ fn options_of_each_kind() {
             "  a: {uses: import, with: {path: corpus.txt, sensitivity: secret}}",
             "  a: {uses: import, with: {path: corpus.txt, format: 3}}",
             "  a: {uses: import, with: {path: korpus.txt}}",
-            "  a: {uses: import, with: {path: .}}",
             "  a: {uses: evaluate, with: {labels: Disease}}",
             "  a: {uses: evaluate, with: {labels: [Chemical, Diseases]}}",
             "  a: {uses: command, with: {run: echo}}",

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use clinsynth_contract::{Example, Quarantined};
-use clinsynth_corpora::{Corpus, Format, ReadSettings, default_label_map, read};
-use clinsynth_dag::{ImportFormat, ImportOptions};
+use clinsynth_corpora::{Corpus, Discontinuous, ReadSettings, default_label_map, read};
+use clinsynth_dag::{DiscontinuousPolicy, ImportOptions};
 use serde_json::json;
 
 use crate::RunnerError;
@@ -19,12 +19,13 @@ pub(crate) fn import(context: &mut Context<'_>, options: &ImportOptions) -> Resu
             label_map.insert(from.clone(), to.clone());
         }
     }
-    let format = match options.format {
-        ImportFormat::Auto => Format::Auto,
-        ImportFormat::Pubtator => Format::PubTator,
-        ImportFormat::Iob => Format::Iob,
+    let discontinuous = match options.discontinuous {
+        DiscontinuousPolicy::Cover => Discontinuous::Cover,
+        DiscontinuousPolicy::Split => Discontinuous::Split,
+        DiscontinuousPolicy::LeaveOut => Discontinuous::LeaveOut,
     };
-    let settings = ReadSettings { format, label_map, source, sensitivity: options.sensitivity };
+    let format = options.format.name().parse()?;
+    let settings = ReadSettings { format, label_map, discontinuous, source, sensitivity: options.sensitivity };
     let corpus = read(&path, &settings)?;
     for warning in &corpus.warnings {
         tracing::info!("{}: {warning}", path.display());
@@ -45,7 +46,7 @@ pub(crate) fn import(context: &mut Context<'_>, options: &ImportOptions) -> Resu
     Ok(Made { outputs, facts: BTreeMap::from([("mentions left out by the label map".to_owned(), json!(left_out))]) })
 }
 
-/// Removes mentions whose label is mapped to nothing; relations that used them go as well.
+/// Removes mentions and relations whose label is mapped to nothing; relations of such mentions go as well.
 fn leave_out(examples: &mut [Example], options: &ImportOptions) -> usize {
     let dropped = |label: &str| matches!(options.label_map.get(label), Some(None));
     let mut count = 0;
@@ -63,6 +64,9 @@ fn leave_out(examples: &mut [Example], options: &ImportOptions) -> usize {
         example.entities = kept;
         example.relations.retain_mut(|relation| {
             let index = |at: u32| kept_index.get(at as usize).copied().flatten();
+            if dropped(&relation.label) {
+                return false;
+            }
             match (index(relation.head), index(relation.tail)) {
                 (Some(head), Some(tail)) => {
                     (relation.head, relation.tail) = (head, tail);
@@ -74,4 +78,25 @@ fn leave_out(examples: &mut [Example], options: &ImportOptions) -> usize {
         count += before - example.entities.len();
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use clinsynth_corpora::Format;
+    use clinsynth_dag::ImportFormat;
+
+    /// The two crates do not know each other; their names for formats must agree.
+    #[test]
+    fn every_format_of_a_pipeline_is_one_of_the_corpora() {
+        let names = Format::ALL.iter().map(|format| format.name()).chain(["auto"]);
+        let readable = |name: &&str| !["iob1", "bioes", "conll", "spacy", "parquet"].contains(name);
+        for name in names.filter(readable) {
+            let format: ImportFormat =
+                serde_json::from_value(name.into()).unwrap_or_else(|_| panic!("no format `{name}`"));
+            assert_eq!(format.name(), name);
+            assert_eq!(Format::from_str(name).map(Format::name).ok(), Some(name));
+        }
+    }
 }

@@ -9,7 +9,8 @@ pub(crate) struct Meaning {
 pub(crate) fn meaning(code: &str) -> Meaning {
     let prompting = clinsynth_prompting::Reason::ALL.iter().map(|reason| (reason.code(), reason.meaning()));
     let curation = clinsynth_curation::Reason::ALL.iter().map(|reason| (reason.code(), reason.meaning()));
-    let found = prompting.chain(curation).find(|(known, _)| *known == code);
+    let corpora = clinsynth_corpora::Reason::ALL.iter().map(|reason| (reason.code(), reason.meaning()));
+    let found = prompting.chain(curation).chain(corpora).find(|(known, _)| *known == code);
     let (_, words) = found.unwrap_or((code, ""));
     let words_of_flag = words.strip_prefix("Warning: ").or_else(|| words.strip_prefix("Flagged: "));
     Meaning {

@@ -1,4 +1,4 @@
-use clinsynth_contract::Span;
+use crate::Span;
 use unicode_normalization::char::is_combining_mark;
 
 /// Joiners that stand inside words of several scripts, and inside emoji sequences.
