@@ -103,6 +103,24 @@ pub enum CorpusError {
         /// The line, shortened.
         text: String,
     },
+    /// A file is not of its syntax, or ends too early.
+    #[error("`{path}` line {line} {problem}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// The format can only be written.
+    #[error("the format `{format}` is only written; a corpus is read in one of {known}")]
+    NotRead {
+        /// The format.
+        format: Format,
+        /// The formats that can be read.
+        known: String,
+    },
     /// A line cannot be understood.
     #[error("`{path}` line {line} {problem}: `{text}`")]
     Line {

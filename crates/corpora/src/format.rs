@@ -35,6 +35,10 @@ macro_rules! formats {
 formats! {
     /// PubTator: `ID|t|title`, `ID|a|abstract`, then tab-separated mentions and relations.
     PubTator = "pubtator",
+    /// BioC as XML.
+    BiocXml = "bioc-xml",
+    /// BioC as JSON; PubTator 3's answers as well.
+    BiocJson = "bioc-json",
     /// IOB2: one token and its tag a line, a blank line between sentences; the whole family is read.
     Iob = "iob",
     /// IOB1: `B-` only where two mentions of a label touch.
@@ -43,26 +47,40 @@ formats! {
     Bioes = "bioes",
     /// CoNLL-2003: four columns separated by spaces, `-DOCSTART-` lines before documents.
     Conll = "conll",
+    /// brat's folder of `.txt` and `.ann` files.
+    Brat = "brat",
+    /// JSON lines with `tokens` and `ner_tags`, as Hugging Face data sets are.
+    HuggingFace = "huggingface",
+    /// JSON lines with `spans` and `relations`, of Prodigy.
+    Prodigy = "prodigy",
+    /// JSON lines with `label`, or `entities` and `relations`, of doccano.
+    Doccano = "doccano",
+    /// Folder of `.txt`, `.con`, `.rel` and `.ast` files of the i2b2/VA challenge of 2010.
+    I2b2 = "i2b2",
     /// TSV of sentences with two masked entities (`@GENE$`) and a label: GAD, EU-ADR, ChemProt and DDI of BLURB.
     Relations = "relations",
+    /// Folder of ChemProt's three tables, as BioCreative VI published them. For reading only.
+    ChemProt = "chemprot",
     /// Folder of `.txt` files without annotations.
     Text = "text",
+    /// spaCy's training JSON, for `spacy convert`. For writing only.
+    Spacy = "spacy",
 }
 
 impl Format {
     /// Whether it has a file for each text, in a folder.
     pub const fn is_folder(self) -> bool {
-        matches!(self, Self::Text)
+        matches!(self, Self::Brat | Self::I2b2 | Self::ChemProt | Self::Text)
     }
 
     /// Whether it can be read.
     pub const fn reads(self) -> bool {
-        true
+        !matches!(self, Self::Spacy)
     }
 
     /// Whether it can be written.
     pub const fn writes(self) -> bool {
-        !matches!(self, Self::Auto)
+        !matches!(self, Self::Auto | Self::ChemProt)
     }
 
     /// The names of the formats that `keep` accepts, separated by commas.

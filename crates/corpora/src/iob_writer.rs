@@ -4,9 +4,19 @@ use crate::text::{AnnotatedText, Mention};
 use crate::write::{Losses, Sink, Tokens, count_unkept};
 use crate::{CorpusError, Format, Loss};
 
+/// How tags are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Iob2,
+    Iob1,
+    Bioes,
+    Biluo,
+    Conll,
+}
+
 /// Writes sentences of the IOB family.
 pub(crate) struct IobWriter {
-    format: Format,
+    scheme: Scheme,
     tokens: Tokens,
     /// Whether documents are marked by now: they are from the first text of several sentences on.
     marked: bool,
@@ -21,7 +31,27 @@ pub(crate) struct Token<'t> {
 
 impl IobWriter {
     pub(crate) fn new(format: Format, tokens: Tokens) -> Self {
-        Self { format, tokens, marked: format == Format::Conll, document: None }
+        let scheme = match format {
+            Format::Iob1 => Scheme::Iob1,
+            Format::Bioes => Scheme::Bioes,
+            Format::Conll => Scheme::Conll,
+            _ => Scheme::Iob2,
+        };
+        Self { scheme, tokens, marked: format == Format::Conll, document: None }
+    }
+
+    /// Tags as spaCy has them: the last token `L-`, an only one `U-`.
+    pub(crate) fn biluo(tokens: Tokens) -> Self {
+        Self { scheme: Scheme::Biluo, tokens, marked: false, document: None }
+    }
+
+    /// The tags of a sentence.
+    pub(crate) fn tags(&self, text: &AnnotatedText, sentence: &[Token]) -> Vec<String> {
+        let neighbour = |index: Option<usize>| index.and_then(|index| sentence.get(index)?.mention);
+        let tag = |(index, token): (usize, &Token)| {
+            self.tag(text, neighbour(index.checked_sub(1)), token.mention, neighbour(Some(index + 1)))
+        };
+        sentence.iter().enumerate().map(tag).collect()
     }
 
     pub(crate) fn write(
@@ -34,14 +64,9 @@ impl IobWriter {
         let sentences = sentences(text, self.tokens, losses);
         self.start_document(text, sentences.len(), sink)?;
         for sentence in sentences {
-            for (index, token) in sentence.iter().enumerate() {
-                let neighbour = |index: Option<usize>| index.and_then(|index| sentence.get(index)?.mention);
-                let (before, after) = (neighbour(index.checked_sub(1)), neighbour(Some(index + 1)));
-                let tag = self.tag(text, before, token.mention, after);
-                match self.format {
-                    Format::Conll => sink.put(&[token.text, " -X- -X- ", &tag, "\n"])?,
-                    _ => sink.put(&[token.text, "\t", &tag, "\n"])?,
-                }
+            for (token, tag) in sentence.iter().zip(self.tags(text, &sentence)) {
+                let between = if self.scheme == Scheme::Conll { " -X- -X- " } else { "\t" };
+                sink.put(&[token.text, between, &tag, "\n"])?;
             }
             sink.put(&["\n"])?;
         }
@@ -56,7 +81,7 @@ impl IobWriter {
             return Ok(());
         }
         self.document = Some(document.clone());
-        sink.put(&[if self.format == Format::Conll { "-DOCSTART- -X- -X- O\n\n" } else { "-DOCSTART-\tO\n\n" }])
+        sink.put(&[if self.scheme == Scheme::Conll { "-DOCSTART- -X- -X- O\n\n" } else { "-DOCSTART-\tO\n\n" }])
     }
 
     /// The tag of a token by the mentions of its neighbours.
@@ -65,10 +90,12 @@ impl IobWriter {
         let label = |index: usize| text.mentions[index].label.as_str();
         let first = before != here;
         let last = after != here;
-        let prefix = match self.format {
-            Format::Bioes if first && last => 'S',
-            Format::Bioes if last => 'E',
-            Format::Iob1 if first && before.is_none_or(|before| label(before) != label(mention)) => 'I',
+        let prefix = match self.scheme {
+            Scheme::Bioes if first && last => 'S',
+            Scheme::Bioes if last => 'E',
+            Scheme::Biluo if first && last => 'U',
+            Scheme::Biluo if last => 'L',
+            Scheme::Iob1 if first && before.is_none_or(|before| label(before) != label(mention)) => 'I',
             _ if first => 'B',
             _ => 'I',
         };
@@ -82,7 +109,8 @@ impl IobWriter {
 /// The tokens of each sentence: passages and lines end one. No two of the chosen mentions share a token.
 pub(crate) fn sentences<'t>(text: &'t AnnotatedText, tokens: Tokens, losses: &mut Losses) -> Vec<Vec<Token<'t>>> {
     let offsets = CharOffsets::new(&text.text);
-    let spans = if text.tokens.is_empty() { cut(&text.text, tokens, &text.mentions) } else { text.tokens.clone() };
+    let spans =
+        if text.tokens.is_empty() { token_spans(&text.text, tokens, &text.mentions) } else { text.tokens.clone() };
     let owners = owners(&spans, &text.mentions, losses);
     let mut sentences: Vec<Vec<Token>> = Vec::new();
     let mut end = None;
@@ -108,7 +136,7 @@ fn is_border(text: &AnnotatedText, offsets: &CharOffsets, gap: Span) -> bool {
 }
 
 /// The tokens of a text, cut where a mention begins or ends inside one.
-fn cut(text: &str, tokens: Tokens, mentions: &[Mention]) -> Vec<Span> {
+pub(crate) fn token_spans(text: &str, tokens: Tokens, mentions: &[Mention]) -> Vec<Span> {
     let whole = match tokens {
         Tokens::Words => words(text).into_iter().map(|word| word.span).collect(),
         Tokens::WhiteSpace => between_white_space(text),

@@ -24,18 +24,24 @@
 //!
 //! This crate knows nothing about models, splits or scores.
 
+mod bioc;
+mod brat;
+mod chemprot;
 mod corpus;
 mod error;
 mod example;
 mod folder;
 mod format;
+mod i2b2;
 mod iob;
 mod iob_writer;
+mod jsonl;
 mod lines;
 mod pubtator;
 mod read;
 mod relations;
 mod settings;
+mod spacy;
 mod text;
 mod write;
 

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use crate::lines::{Bytes, Lines, Source};
 use crate::text::AnnotatedText;
-use crate::{CorpusError, Format, folder, iob, pubtator, relations};
+use crate::{CorpusError, Format, bioc, brat, chemprot, folder, i2b2, iob, jsonl, pubtator, relations};
 
 type Inner = Box<dyn Iterator<Item = Result<AnnotatedText, CorpusError>> + Send>;
 
@@ -40,7 +40,11 @@ pub fn texts(path: &Path, format: Format) -> Result<Texts, CorpusError> {
         let (path, expected) = (source.path(), if format.is_folder() { "a folder" } else { "a file" });
         return Err(CorpusError::WrongKind { path, format, expected });
     }
-    let inner = match format {
+    let inner: Inner = match format {
+        Format::Spacy => return Err(CorpusError::NotRead { format, known: Format::names(Format::reads) }),
+        Format::Brat => Box::new(brat::read(path)?),
+        Format::I2b2 => Box::new(i2b2::read(path)?),
+        Format::ChemProt => Box::new(chemprot::read(path)?),
         Format::Text => Box::new(folder::read_texts(path)?),
         _ => of_bytes(&source, source.open()?, format),
     };
@@ -49,10 +53,10 @@ pub fn texts(path: &Path, format: Format) -> Result<Texts, CorpusError> {
 
 /// Starts reading a corpus of one file from memory or a stream; `path` is its name in messages.
 ///
-/// Errors: [`CorpusError::NotAFile`] when the format is a folder or `auto`.
+/// Errors: [`CorpusError::NotAFile`] when the format is that of a folder, `auto`, or only written.
 pub fn texts_of(bytes: Box<dyn std::io::BufRead + Send>, path: &Path, format: Format) -> Result<Texts, CorpusError> {
     let source = Source::new(path);
-    if format.is_folder() || format == Format::Auto {
+    if format.is_folder() || !format.reads() || format == Format::Auto {
         return Err(CorpusError::NotAFile { format });
     }
     let inner = of_bytes(&source, bytes, format);
@@ -64,7 +68,12 @@ fn of_bytes(source: &Source, bytes: Bytes, format: Format) -> Inner {
         Format::PubTator => Box::new(pubtator::Reader::new(source, bytes)),
         Format::Relations => Box::new(relations::Reader::new(source, bytes)),
         Format::Iob | Format::Iob1 | Format::Bioes | Format::Conll => Box::new(iob::Reader::new(source, bytes)),
-        Format::Auto | Format::Text => Box::new(std::iter::empty()),
+        Format::BiocXml => Box::new(bioc::XmlReader::new(source, bytes)),
+        Format::BiocJson => Box::new(bioc::JsonReader::new(source, bytes)),
+        Format::HuggingFace | Format::Prodigy | Format::Doccano => Box::new(jsonl::Reader::new(source, bytes, format)),
+        Format::Auto | Format::Brat | Format::I2b2 | Format::ChemProt | Format::Text | Format::Spacy => {
+            Box::new(std::iter::empty())
+        }
     }
 }
 
@@ -90,7 +99,14 @@ fn detect(path: &Path) -> Result<Format, CorpusError> {
 }
 
 fn detect_line(line: &str) -> Option<Format> {
-    if pubtator::is_title(line) {
+    let start = line.trim_start();
+    if start.starts_with('<') {
+        Some(Format::BiocXml)
+    } else if start.starts_with('{') && jsonl::detect(line).is_some() {
+        jsonl::detect(line)
+    } else if start.starts_with('{') || start == "[" || start.starts_with("[{") {
+        Some(Format::BiocJson)
+    } else if pubtator::is_title(line) {
         Some(Format::PubTator)
     } else if relations::is_relation(line) {
         Some(Format::Relations)
@@ -102,8 +118,13 @@ fn detect_line(line: &str) -> Option<Format> {
 }
 
 fn detect_folder(path: &Path) -> Result<Format, CorpusError> {
-    if !folder::files_below(path, "txt")?.is_empty() {
-        return Ok(Format::Text);
+    for (extension, format) in [("ann", Format::Brat), ("con", Format::I2b2), ("txt", Format::Text)] {
+        if !folder::files_below(path, extension)?.is_empty() {
+            return Ok(format);
+        }
+    }
+    if chemprot::is_here(path)? {
+        return Ok(Format::ChemProt);
     }
     Err(CorpusError::UnknownFolder { path: path.to_owned() })
 }

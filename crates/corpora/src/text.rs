@@ -183,10 +183,15 @@ impl AnnotatedText {
 
     /// The mention that an argument means: of a concept the first, alone or among others.
     pub fn mention_of(&self, argument: &Argument) -> Option<&Mention> {
+        self.mentions.get(self.index_of(argument)?)
+    }
+
+    /// Index of the mention that an argument means.
+    pub fn index_of(&self, argument: &Argument) -> Option<usize> {
         match argument {
-            Argument::Mention(index) => self.mentions.get(*index),
+            Argument::Mention(index) => Some(*index).filter(|&index| index < self.mentions.len()),
             Argument::Concept(concept) => {
-                self.mentions.iter().find(|mention| mention.concept().is_some_and(|held| holds(held, concept)))
+                self.mentions.iter().position(|mention| mention.concept().is_some_and(|held| holds(held, concept)))
             }
         }
     }

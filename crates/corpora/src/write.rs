@@ -5,9 +5,11 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::bioc::{BiocWriter, Syntax};
 use crate::iob_writer::IobWriter;
+use crate::spacy::SpacyWriter;
 use crate::text::AnnotatedText;
-use crate::{CorpusError, Format, folder, pubtator, relations};
+use crate::{CorpusError, Format, brat, folder, i2b2, jsonl, pubtator, relations};
 
 /// How a corpus is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +114,11 @@ enum Form {
     PubTator(Sink),
     Iob(Sink, IobWriter),
     Relations(Sink),
+    Bioc(Sink, BiocWriter),
+    JsonLines(Sink, Format, Tokens),
+    Spacy(Sink, SpacyWriter),
+    Brat(PathBuf),
+    I2b2(PathBuf),
     Text(PathBuf),
 }
 
@@ -121,7 +128,9 @@ impl Writer {
     /// Errors: the format is `auto`, or the place cannot be written.
     pub fn create(path: &Path, format: Format, settings: WriteSettings) -> Result<Self, CorpusError> {
         let form = match format {
-            Format::Auto => return Err(CorpusError::NotWritten { known: Format::names(Format::writes) }),
+            Format::Auto | Format::ChemProt => {
+                return Err(CorpusError::NotWritten { known: Format::names(Format::writes) });
+            }
             Format::PubTator => Form::PubTator(Sink::create(path)?),
             Format::Iob | Format::Iob1 | Format::Bioes | Format::Conll => {
                 Form::Iob(Sink::create(path)?, IobWriter::new(format, settings.tokens))
@@ -131,10 +140,23 @@ impl Writer {
                 sink.put(&[relations::HEADER, "\n"])?;
                 Form::Relations(sink)
             }
-            Format::Text => {
-                fs::create_dir_all(path).map_err(|source| unwritable(path, source))?;
-                Form::Text(path.to_owned())
+            Format::BiocXml | Format::BiocJson => {
+                let syntax = if format == Format::BiocXml { Syntax::Xml } else { Syntax::Json };
+                let mut sink = Sink::create(path)?;
+                let writer = BiocWriter::start(syntax, &mut sink)?;
+                Form::Bioc(sink, writer)
             }
+            Format::HuggingFace | Format::Prodigy | Format::Doccano => {
+                Form::JsonLines(Sink::create(path)?, format, settings.tokens)
+            }
+            Format::Spacy => {
+                let mut sink = Sink::create(path)?;
+                let writer = SpacyWriter::start(settings.tokens, &mut sink)?;
+                Form::Spacy(sink, writer)
+            }
+            Format::Brat => Form::Brat(folder_at(path)?),
+            Format::I2b2 => Form::I2b2(folder_at(path)?),
+            Format::Text => Form::Text(folder_at(path)?),
         };
         Ok(Self { form, losses: Losses::default() })
     }
@@ -148,6 +170,11 @@ impl Writer {
             Form::PubTator(sink) => pubtator::write(text, sink, losses),
             Form::Iob(sink, writer) => writer.write(text, sink, losses),
             Form::Relations(sink) => relations::write(text, sink, losses),
+            Form::Bioc(sink, writer) => writer.write(text, sink, losses),
+            Form::JsonLines(sink, format, tokens) => jsonl::write(text, *format, *tokens, sink, losses),
+            Form::Spacy(sink, writer) => writer.write(text, sink, losses),
+            Form::Brat(path) => brat::write(path, text, losses),
+            Form::I2b2(path) => i2b2::write(path, text, losses),
             Form::Text(path) => folder::write_text(path, text, losses),
         }
     }
@@ -157,8 +184,18 @@ impl Writer {
     /// Errors: the system refuses to write.
     pub fn finish(self) -> Result<Losses, CorpusError> {
         match self.form {
-            Form::PubTator(sink) | Form::Iob(sink, _) | Form::Relations(sink) => sink.finish()?,
-            Form::Text(_) => {}
+            Form::PubTator(sink) | Form::Iob(sink, _) | Form::Relations(sink) | Form::JsonLines(sink, ..) => {
+                sink.finish()?;
+            }
+            Form::Bioc(mut sink, writer) => {
+                writer.end(&mut sink)?;
+                sink.finish()?;
+            }
+            Form::Spacy(mut sink, _) => {
+                SpacyWriter::end(&mut sink)?;
+                sink.finish()?;
+            }
+            Form::Brat(_) | Form::I2b2(_) | Form::Text(_) => {}
         }
         Ok(self.losses)
     }
@@ -199,6 +236,11 @@ impl Drop for Sink {
     }
 }
 
+fn folder_at(path: &Path) -> Result<PathBuf, CorpusError> {
+    fs::create_dir_all(path).map_err(|source| unwritable(path, source))?;
+    Ok(path.to_owned())
+}
+
 pub(crate) fn unwritable(path: &Path, source: std::io::Error) -> CorpusError {
     CorpusError::Write { path: path.to_owned(), source }
 }
@@ -215,5 +257,10 @@ pub(crate) fn on_one_line<'t>(text: &'t str, losses: &mut Losses) -> Cow<'t, str
 /// Counts what a format of texts and mentions alone has no place for.
 pub(crate) fn count_unkept(text: &AnnotatedText, losses: &mut Losses) {
     losses.add_many(Loss::Relation, text.links.len());
+    count_concepts(text, losses);
+}
+
+/// Counts the concepts, for a format that has none.
+pub(crate) fn count_concepts(text: &AnnotatedText, losses: &mut Losses) {
     losses.add_many(Loss::Concept, text.mentions.iter().filter(|mention| mention.concept.is_some()).count());
 }

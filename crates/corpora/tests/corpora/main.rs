@@ -1,6 +1,7 @@
 //! Corpus files as their readers meet them: small ones written here, arbitrary ones, and the real ones where present.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod formats;
 mod iob;
 mod pubtator;
 mod real;

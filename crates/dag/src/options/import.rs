@@ -32,10 +32,26 @@ pub enum ImportFormat {
     Auto,
     /// `PubTator`: title and abstract lines, then tab-separated mentions.
     Pubtator,
+    /// BioC as XML.
+    BiocXml,
+    /// BioC as JSON.
+    BiocJson,
     /// `CoNLL` style: one word and its IOB tag a line, a blank line between sentences; IOB1, IOB2 and BIOES alike.
     Iob,
+    /// brat's folder of `.txt` and `.ann` files.
+    Brat,
+    /// JSON lines with `tokens` and `ner_tags`, as Hugging Face data sets are.
+    Huggingface,
+    /// JSON lines with `spans`, of Prodigy and spaCy's projects.
+    Prodigy,
+    /// JSON lines of doccano.
+    Doccano,
+    /// Folder of `.txt`, `.con` and `.rel` files of the i2b2/VA challenge of 2010.
+    I2b2,
     /// Sentences with a masked pair and a label: GAD, EU-ADR, `ChemProt` and DDI.
     Relations,
+    /// The three tables of `ChemProt` as it was published.
+    Chemprot,
     /// Folder of plain `.txt` files.
     Text,
 }
@@ -46,8 +62,16 @@ impl ImportFormat {
         match self {
             Self::Auto => "auto",
             Self::Pubtator => "pubtator",
+            Self::BiocXml => "bioc-xml",
+            Self::BiocJson => "bioc-json",
             Self::Iob => "iob",
+            Self::Brat => "brat",
+            Self::Huggingface => "huggingface",
+            Self::Prodigy => "prodigy",
+            Self::Doccano => "doccano",
+            Self::I2b2 => "i2b2",
             Self::Relations => "relations",
+            Self::Chemprot => "chemprot",
             Self::Text => "text",
         }
     }
