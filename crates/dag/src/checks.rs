@@ -12,7 +12,7 @@ use crate::pipeline::{Count, StepFile};
 use crate::reader::{read, unknown_keys};
 use crate::{
     CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions, InputBinding, Labels,
-    PredictOptions, ReportOptions, StepKind, Task, TrainOptions,
+    PlannedStep, PredictOptions, ReportOptions, StepKind, Task, TrainOptions,
 };
 
 pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
@@ -147,16 +147,34 @@ fn check_command(options: &CommandOptions, with: &Node) -> Vec<Diagnostic> {
 }
 
 /// Names that stand for something else when they are not given.
-pub(crate) fn fill_names(kind: &mut StepKind, pipeline: &str, inputs: &[InputBinding]) {
+pub(crate) fn fill_names(kind: &mut StepKind, pipeline: &str, inputs: &[InputBinding], needed: &[&PlannedStep]) {
     match kind {
         StepKind::Report(options) if options.title.is_empty() => pipeline.clone_into(&mut options.title),
-        StepKind::Evaluate(options) if options.dataset.is_empty() => {
-            if let Some(gold) = inputs.iter().find(|input| input.name == "examples") {
+        StepKind::Evaluate(options) => {
+            let gold = inputs.iter().find(|input| input.name == "examples");
+            if let Some(gold) = gold.filter(|_| options.dataset.is_empty()) {
                 gold.from.clone_into(&mut options.dataset);
+            }
+            let predictions = inputs.iter().filter(|input| input.name == "predictions");
+            let systems = predictions.map(|input| system_name(input, &options.over, needed)).collect::<Vec<_>>();
+            if systems.len() > 1 {
+                options.systems = systems;
             }
         }
         _ => {}
     }
+}
+
+/// The instance that predictions come from, without the axis whose values are runs.
+fn system_name(input: &InputBinding, over: &str, needed: &[&PlannedStep]) -> String {
+    let Some(giver) = needed.iter().find(|step| step.id == input.from) else { return input.from.clone() };
+    let run = giver.matrix.contains_key(over).then(|| format!("{over}="));
+    let (step, point) = input.from.split_once('@').unwrap_or((&input.from, ""));
+    let kept: Vec<_> = point
+        .split(',')
+        .filter(|part| !part.is_empty() && !run.as_ref().is_some_and(|run| part.starts_with(run)))
+        .collect();
+    if kept.is_empty() { step.to_owned() } else { format!("{step}@{}", kept.join(",")) }
 }
 
 pub(crate) fn check_slots(file: &StepFile, limits: &BTreeMap<String, Count>, node: &Node) -> Vec<Diagnostic> {

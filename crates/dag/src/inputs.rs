@@ -24,10 +24,11 @@ impl Taker<'_> {
     /// The step's inputs, in the order of `needs`.
     pub(crate) fn bind(&self) -> Result<Vec<InputBinding>, Vec<Diagnostic>> {
         let Some(wanted) = self.kind.uses().inputs() else { return Ok(self.everything()) };
-        let against = self.against()?;
+        let (aside, steps) = self.aside()?;
+        let is_aside = |giver: &PlannedStep| steps.contains(&giver.step);
         let mut problems = Vec::new();
         for &(name, arity) in wanted {
-            let givers: Vec<_> = self.givers(name).filter(|giver| !against.contains(&giver.step.as_str())).collect();
+            let givers: Vec<_> = self.givers(name).filter(|giver| !(name == "examples" && is_aside(giver))).collect();
             problems.extend(self.check_count(name, arity, &givers));
         }
         if !problems.is_empty() {
@@ -38,7 +39,7 @@ impl Taker<'_> {
         }
         let is_wanted = |output: &Output| wanted.iter().any(|(name, _)| *name == output.name);
         let take = |giver: &PlannedStep, output: &Output| {
-            let name = if against.contains(&giver.step.as_str()) { "against" } else { &output.name };
+            let name = if output.name == "examples" && is_aside(giver) { aside } else { &output.name };
             binding(name, giver, output)
         };
         let outputs = self.needed.iter().flat_map(|giver| giver.outputs.iter().map(move |output| (*giver, output)));
@@ -54,30 +55,35 @@ impl Taker<'_> {
         self.needed.iter().copied().filter(move |giver| giver.outputs.iter().any(|output| output.name == name))
     }
 
-    fn against(&self) -> Result<Vec<&str>, Vec<Diagnostic>> {
-        let StepKind::Curate(options) = self.kind else { return Ok(Vec::new()) };
+    /// The option that names steps whose examples are taken as something of their own, and these steps.
+    fn aside(&self) -> Result<(&'static str, &[String]), Vec<Diagnostic>> {
+        let (option, steps) = match self.kind {
+            StepKind::Curate(options) => ("against", options.against.as_slice()),
+            StepKind::Evaluate(options) => ("training", options.training.as_slice()),
+            _ => return Ok(("", &[])),
+        };
         let with = self.node.nearest(&["with"]);
         let giving: Vec<_> = self.givers("examples").map(|giver| giver.step.as_str()).collect();
-        let unknown = options.against.iter().filter(|step| !giving.contains(&step.as_str()));
+        let unknown = steps.iter().filter(|step| !giving.contains(&step.as_str()));
         let problems: Vec<_> = unknown
             .map(|step| {
-                let message = format!("`against` names `{step}`, which is no step in `needs` that gives `examples`");
-                let problem = with.item("against", step).problem(message);
+                let message = format!("`{option}` names `{step}`, which is no step in `needs` that gives `examples`");
+                let problem = with.item(option, step).problem(message);
                 problem.suggest(step, giving.iter().copied()).or_list("steps in `needs`", giving.iter().copied())
             })
             .collect();
-        if problems.is_empty() { Ok(options.against.iter().map(String::as_str).collect()) } else { Err(problems) }
+        if problems.is_empty() { Ok((option, steps)) } else { Err(problems) }
     }
 
     /// Predictions that were made on other examples than the gold: metrics would refuse them, but only after training.
     fn other_examples(&self) -> Option<Diagnostic> {
-        let StepKind::Evaluate(_) = self.kind else { return None };
-        let gold = self.givers("examples").next()?;
-        let predictions = self.givers("predictions").next()?;
-        let mut read = predictions.inputs.iter().filter(|input| input.name == "examples");
-        let other =
-            read.find(|input| input.from != gold.id).filter(|_| matches!(predictions.kind, StepKind::Predict(_)))?;
-        let (step, predictions, gold, other) = (self.step, &predictions.step, &gold.id, &other.from);
+        let StepKind::Evaluate(options) = self.kind else { return None };
+        let gold = self.givers("examples").find(|giver| !options.training.contains(&giver.step))?;
+        let made = self.givers("predictions").filter(|giver| matches!(giver.kind, StepKind::Predict(_)));
+        let mut read = made.flat_map(|giver| giver.inputs.iter().map(move |input| (giver, input)));
+        let (predictions, other) = read.find(|(_, input)| input.name == "examples" && input.from != gold.id)?;
+        let other = &other.from;
+        let (step, predictions, gold) = (self.step, &predictions.step, &gold.id);
         let message = format!("`{step}` holds what `{predictions}` found in `{other}` against the gold of `{gold}`");
         Some(
             self.node
@@ -149,7 +155,7 @@ pub(crate) fn outputs(kind: &StepKind, inputs: &[InputBinding]) -> Vec<Output> {
     let output = |name: &str, form| Output {
         name: name.to_owned(),
         form,
-        sensitivity: if name == "scores" { scores_level(kind, level) } else { level },
+        sensitivity: if ["scores", "comparisons"].contains(&name) { scores_level(kind, level) } else { level },
     };
     match kind {
         StepKind::Command(options) => {

@@ -211,7 +211,7 @@ impl<'b> InstanceBuilder<'b> {
         if let Some(problem) = check_quotes(draft.name, &kind, node, &inputs) {
             return Err(vec![problem]);
         }
-        fill_names(&mut kind, &self.file.name, &inputs);
+        fill_names(&mut kind, &self.file.name, &inputs, needed);
         let outputs = outputs(&kind, &inputs);
         Ok(PlannedStep {
             id: id.to_owned(),

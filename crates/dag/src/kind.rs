@@ -114,8 +114,10 @@ impl Uses {
             // 2: repairs, seeds that hold what they ask for.
             // exact counts, repairs; bfloat16 where the processor has it, fused kernels, a
             // loss for each label.
-            // Predictions that hold relations, and scores of more than one system.
-            Self::Generate | Self::Train | Self::Predict | Self::Evaluate => 2,
+            // Predictions that hold relations.
+            Self::Generate | Self::Train | Self::Predict => 2,
+            // 3: relations, slices, calibration, comparisons.
+            Self::Evaluate => 3,
         }
     }
 
@@ -126,7 +128,7 @@ impl Uses {
             Self::Import | Self::Curate => &["examples", "quarantine"],
             Self::Train => &["model", "history"],
             Self::Predict => &["predictions"],
-            Self::Evaluate => &["scores", "errors"],
+            Self::Evaluate => &["scores", "errors", "comparisons"],
             Self::Report => &["report.html"],
             Self::Command => &[],
         }
@@ -140,7 +142,7 @@ impl Uses {
             Self::Curate => Some(&[("examples", Arity::Some)]),
             Self::Train => Some(&[("examples", Arity::One)]),
             Self::Predict => Some(&[("model", Arity::One), ("examples", Arity::One)]),
-            Self::Evaluate => Some(&[("examples", Arity::One), ("predictions", Arity::One)]),
+            Self::Evaluate => Some(&[("examples", Arity::One), ("predictions", Arity::Some)]),
             Self::Report | Self::Command => None,
         }
     }
@@ -171,7 +173,8 @@ impl Uses {
             Self::Train => &[("checkpoint-steps", "a resumed run equals an uninterrupted one")],
             Self::Predict => &[("batch-tokens", "the way to compute, not what is computed")],
             Self::Command => &[("deps", PATH), ("sensitivity", "counts as the step's sensitivity")],
-            Self::Evaluate | Self::Report => &[],
+            Self::Evaluate => &[("training", "step names: the inputs' digests count instead")],
+            Self::Report => &[],
         }
     }
 }

@@ -46,7 +46,8 @@ pub use kind::StepKind;
 pub use labels::{Label, Labels};
 pub use options::{
     CommandOptions, CurateOptions, DiscontinuousPolicy, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions,
-    MentionPolicy, PredictOptions, ReportOptions, Sampling, Task, TrainOptions, TrainPrecision, TrainSchedule,
+    Interval, MentionPolicy, PredictOptions, ReportOptions, Sampling, Task, TrainOptions, TrainPrecision,
+    TrainSchedule,
 };
 pub use plan::{
     ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep, read_plan,

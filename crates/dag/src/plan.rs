@@ -77,7 +77,7 @@ pub struct PlannedStep {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct InputBinding {
-    /// What the step takes it as: the output's name, or `against` for decontamination.
+    /// What the step takes it as: the output's name, `against` for decontamination, or `training` for what the evaluated model learned from.
     pub name: String,
     /// Id of the instance that writes it.
     pub from: String,

@@ -1,7 +1,7 @@
-//! Cost of an evaluation with and without intervals.
+//! Cost of an evaluation with and without intervals, and of a comparison.
 
 use clinsynth_contract::{Entity, Example, Prediction, ScoredSpan, Span};
-use clinsynth_metrics::{Bootstrap, EvaluationSettings, evaluate};
+use clinsynth_metrics::{Bootstrap, EvaluationSettings, IntervalMethod, Measure, System, Task, compare, evaluate};
 
 fn main() {
     divan::main();
@@ -40,4 +40,23 @@ fn evaluate_5000_documents(bencher: divan::Bencher, samples: u32) {
         ..EvaluationSettings::default()
     };
     bencher.bench_local(|| evaluate("bench", &gold, &predicted, &settings));
+}
+
+#[divan::bench(args = [false, true])]
+fn compare_two_systems_of_5_runs_on_500_documents(bencher: divan::Bencher, bca: bool) {
+    let (gold, one) = corpus(500);
+    let mut other = one.clone();
+    for prediction in other.iter_mut().step_by(7) {
+        prediction.spans.clear();
+    }
+    let systems = [("one", &one), ("other", &other)]
+        .map(|(name, run)| System { name: name.to_owned(), runs: vec![run.as_slice(); 5] });
+    let method = if bca { IntervalMethod::Bca } else { IntervalMethod::Percentile };
+    let settings = EvaluationSettings {
+        labels: vec!["Disease".into(), "Chemical".into()],
+        bootstrap: Bootstrap { samples: 10_000, method, ..Bootstrap::default() },
+        ..EvaluationSettings::default()
+    };
+    let measure = Measure::of_task(&Task::Entities);
+    bencher.bench_local(|| compare("bench", &gold, &systems, &measure, &settings));
 }

@@ -47,7 +47,7 @@ pub enum MetricsError {
     Repeated {
         /// Evaluation set.
         dataset: String,
-        /// `example` or `prediction for example`.
+        /// `example`, `prediction for example` or `system`.
         what: &'static str,
         /// The identifier.
         id: String,
@@ -57,6 +57,32 @@ pub enum MetricsError {
     BadLevel {
         /// The level.
         level: f64,
+    },
+    /// A relation of a mention that its row lacks.
+    #[error("a {side} relation of example `{example}` names mention {index}, but it has {mentions}, counted from 0")]
+    NoSuchMention {
+        /// The example.
+        example: String,
+        /// `gold` or `predicted`.
+        side: &'static str,
+        /// The mention.
+        index: u32,
+        /// How many there are.
+        mentions: usize,
+    },
+    /// Systems that are to be compared by a figure which they do not have.
+    #[error("no `{metric}` of `{label}` under `{scheme}` to compare on `{dataset}`; there is {known}")]
+    UnknownMeasure {
+        /// Evaluation set.
+        dataset: String,
+        /// Matching rule.
+        scheme: String,
+        /// Label or average.
+        label: String,
+        /// Figure.
+        metric: String,
+        /// What there is, in words.
+        known: String,
     },
     /// Gold and predicted tags do not pair up.
     #[error("{what}: {gold} gold against {predicted} predicted")]

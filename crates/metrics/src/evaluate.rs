@@ -1,30 +1,59 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 
 use clinsynth_contract::{ErrorCase, Example, Prediction, Score, Sensitivity};
 
-use crate::bootstrap::{percentiles, resample};
-use crate::error::first_few;
-use crate::matching::{Tally, gold_mentions, predicted_mentions, tally};
-use crate::taxonomy::error_cases;
-use crate::{Bootstrap, Counts, Figures, MetricsError, macro_average};
+use crate::board::{Block, CountTable, Figure};
+use crate::bootstrap::{Resampled, resample};
+use crate::calibration::Calibration;
+use crate::entities::count_entities;
+use crate::pairing::pair_rows;
+use crate::relations::count_relations;
+use crate::{Bootstrap, MentionCounts, MetricsError};
 
 /// `Score::scheme` of the strict rule: same span and same label.
 pub const STRICT: &str = "strict";
 /// `Score::scheme` of the relaxed rule: same label, at least one shared character, one to one.
 pub const RELAXED: &str = "relaxed";
-/// `Score::label` of the figures over the mentions of all labels together.
+/// `Score::scheme` of the rule that looks at types alone: same label anywhere in the example, one to one.
+pub const TYPE: &str = "type";
+/// `Score::scheme` of relations between two mentions of an example.
+pub const PAIR: &str = "pair";
+/// `Score::scheme` of relations between two concepts of a document.
+pub const CONCEPT: &str = "concept";
+/// `Score::label` of the figures over the mentions of all labels together; over the relations of all labels but the one
+/// that stands for none.
 pub const MICRO: &str = "micro avg";
 /// `Score::label` of the unweighted mean over the labels that occur.
 pub const MACRO: &str = "macro avg";
+/// `Score::label` of figures that labels have no part of, such as accuracy.
+pub const ALL: &str = "all";
 
-const METRICS: [&str; 3] = ["precision", "recall", "f1"];
+/// What is scored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Task {
+    /// Mentions.
+    #[default]
+    Entities,
+    /// Labelled pairs of mentions, and of the concepts of a document where mentions have some.
+    Relations {
+        /// The label that stands for no relation. A pair that gold or prediction does not list has it.
+        negative: String,
+    },
+}
 
 /// What is scored, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvaluationSettings {
+    /// Mentions or relations.
+    pub task: Task,
     /// The labels that the evaluation set annotates. Mentions under any other, gold or predicted, are left out: a model
-    /// of several labels is not punished for finding what a corpus of one does not annotate.
+    /// of several labels is not punished for finding what a corpus of one does not annotate. Relations under any other
+    /// count as none.
     pub labels: Vec<String>,
+    /// The mentions of the examples that the model learned from, to tell seen from unseen ones; null when not known.
+    pub training: Option<MentionCounts>,
+    /// Bins of scores, of equal width, for calibration; 0 to leave it out.
+    pub bins: u32,
     /// How intervals are computed.
     pub bootstrap: Bootstrap,
     /// Sensitivity of the scores. Error rows quote text, so each has the higher of its example's and its prediction's.
@@ -34,9 +63,12 @@ pub struct EvaluationSettings {
 /// The outcome of an evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// For each scheme, each label in the order of the settings, then the averages: precision, recall, F1.
+    /// Entities: for each scheme, each label in the order of the settings, then the averages: precision, recall, F1; then
+    /// the slices under the strict rule. Relations: for pairs and then for concepts the same for each class, with accuracy
+    /// and Matthews' correlation, and after each the baseline that always answers with the most frequent relation. Then
+    /// calibration.
     pub scores: Vec<Score>,
-    /// One row for each error under the strict rule, in the order of the gold examples, then by position.
+    /// One row for each error under the strict rule or of a pair, in the order of the gold examples, then by position.
     pub errors: Vec<ErrorCase>,
 }
 
@@ -46,27 +78,52 @@ pub struct Evaluation {
 /// rows.
 ///
 /// Errors: an empty set or label list, a level outside 0 to 1, identifiers that repeat, gold examples without a row of
-/// predictions, and predictions for examples that are not in `gold`.
+/// predictions, predictions for examples that are not in `gold`, and relations of mentions that are not there.
 pub fn evaluate(
     dataset: &str,
     gold: &[Example],
     predicted: &[Prediction],
     settings: &EvaluationSettings,
 ) -> Result<Evaluation, MetricsError> {
+    let mut counted = count(dataset, gold, predicted, settings)?;
+    let errors = std::mem::take(&mut counted.errors);
+    Ok(Evaluation { scores: counted.scores(dataset, "", settings), errors })
+}
+
+/// Everything that scores are computed from.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) table: CountTable,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) calibration: Calibration,
+    /// The scheme that calibration and errors are of.
+    pub(crate) scheme: &'static str,
+    pub(crate) errors: Vec<ErrorCase>,
+}
+
+/// Counts per document; everything else works on these.
+pub(crate) fn count(
+    dataset: &str,
+    gold: &[Example],
+    predicted: &[Prediction],
+    settings: &EvaluationSettings,
+) -> Result<Counted, MetricsError> {
     check_settings(dataset, gold, settings)?;
     let pairs = pair_rows(dataset, gold, predicted)?;
-    let labels = settings.labels.len();
-    let mut documents: BTreeMap<&str, Vec<Tally>> = BTreeMap::new();
-    let mut errors = Vec::new();
-    for (example, prediction) in pairs {
-        let golds = gold_mentions(&example.entities, &settings.labels);
-        let found = predicted_mentions(&prediction.spans, &settings.labels);
-        let document = if example.document.is_empty() { &example.id } else { &example.document };
-        tally(&golds, &found, documents.entry(document).or_insert_with(|| vec![Tally::default(); labels]));
-        errors.extend(error_cases(example, prediction, &golds, &found));
-    }
-    let documents: Vec<Tally> = documents.into_values().flatten().collect();
-    Ok(Evaluation { scores: score_rows(dataset, &documents, settings), errors })
+    let mut counted = match &settings.task {
+        Task::Entities => count_entities(&pairs, settings),
+        Task::Relations { negative } => count_relations(&pairs, settings, negative)?,
+    };
+    let total = counted.table.total();
+    counted.blocks.retain(|block| {
+        block.slice.is_empty() || total[block.at..block.at + block.width()].iter().any(|&count| count > 0)
+    });
+    Ok(counted)
+}
+
+/// The document that an example is resampled with.
+pub(crate) fn document_of(example: &Example) -> &str {
+    if example.document.is_empty() { &example.id } else { &example.document }
 }
 
 fn check_settings(dataset: &str, gold: &[Example], settings: &EvaluationSettings) -> Result<(), MetricsError> {
@@ -85,112 +142,78 @@ fn check_settings(dataset: &str, gold: &[Example], settings: &EvaluationSettings
     if level > 0.0 && level < 1.0 { Ok(()) } else { Err(MetricsError::BadLevel { level }) }
 }
 
-/// Each gold example with its prediction, in the order of the examples.
-fn pair_rows<'a>(
-    dataset: &str,
-    gold: &'a [Example],
-    predicted: &'a [Prediction],
-) -> Result<Vec<(&'a Example, &'a Prediction)>, MetricsError> {
-    let repeated = |what, id: &str| MetricsError::Repeated { dataset: dataset.to_owned(), what, id: id.to_owned() };
-    let mut found: HashMap<&str, &Prediction> = HashMap::with_capacity(predicted.len());
-    for prediction in predicted {
-        if found.insert(&prediction.example, prediction).is_some() {
-            return Err(repeated("prediction for example", &prediction.example));
-        }
-    }
-    let mut known = HashSet::with_capacity(gold.len());
-    let mut missing = Vec::new();
-    let mut pairs = Vec::with_capacity(gold.len());
-    for example in gold {
-        if !known.insert(example.id.as_str()) {
-            return Err(repeated("example", &example.id));
-        }
-        match found.get(example.id.as_str()) {
-            Some(&prediction) => pairs.push((example, prediction)),
-            None => missing.push(example.id.as_str()),
-        }
-    }
-    if !missing.is_empty() {
-        let (count, ids) = (missing.len(), first_few(&missing));
-        return Err(MetricsError::MissingPredictions { dataset: dataset.to_owned(), count, ids });
-    }
-    let strangers: Vec<&str> =
-        predicted.iter().map(|row| row.example.as_str()).filter(|id| !known.contains(id)).collect();
-    if !strangers.is_empty() {
-        let (count, ids) = (strangers.len(), first_few(&strangers));
-        return Err(MetricsError::UnknownExamples { dataset: dataset.to_owned(), count, ids });
-    }
-    Ok(pairs)
-}
-
-/// A matching rule, with the counts it gives.
-type Scheme = (&'static str, fn(Tally) -> Counts);
-
-const SCHEMES: [Scheme; 2] = [(STRICT, Tally::strict), (RELAXED, Tally::relaxed)];
-
-/// A block of three rows: the scheme, the label or average, its counts and its figures.
-type Block = (&'static str, usize, Counts, Figures);
-
-/// The blocks of rows of summed tallies: for each scheme each label, then micro (index `labels`) and macro average.
-fn blocks(sums: &[Tally]) -> impl Iterator<Item = Block> + '_ {
-    SCHEMES.into_iter().flat_map(move |(scheme, counts)| {
-        let each = sums.iter().map(move |&tally| counts(tally));
-        let total: Counts = each.clone().sum();
-        let averages = [total.figures(), macro_average(each.clone())].map(|figures| (total, figures));
-        let rows = each.map(|counts| (counts, counts.figures())).chain(averages);
-        rows.enumerate().map(move |(index, (counts, figures))| (scheme, index, counts, figures))
-    })
-}
-
-fn score_rows(dataset: &str, documents: &[Tally], settings: &EvaluationSettings) -> Vec<Score> {
-    let labels = settings.labels.len();
-    let mut sums = vec![Tally::default(); labels];
-    for (index, &tally) in documents.iter().enumerate() {
-        sums[index % labels] += tally;
-    }
-    let intervals = intervals(documents, settings);
-    let mut rows = Vec::new();
-    for (scheme, index, counts, figures) in blocks(&sums) {
-        let average = if index == labels { MICRO } else { MACRO };
-        let label = settings.labels.get(index).map_or(average, String::as_str);
-        for (metric, value) in METRICS.into_iter().zip([figures.precision, figures.recall, figures.f1]) {
-            let interval = intervals.get(rows.len()).copied();
-            rows.push(Score {
-                dataset: dataset.to_owned(),
-                scheme: scheme.to_owned(),
-                label: label.to_owned(),
-                metric: metric.to_owned(),
-                value,
-                low: interval.map(|(low, _)| low),
-                high: interval.map(|(_, high)| high),
-                level: interval.map(|_| settings.bootstrap.level),
-                support: counts.support,
-                predicted: counts.predicted,
-                correct: counts.correct,
-                runs: 1,
-                interval: interval.map(|_| "percentile".to_owned()),
-                sensitivity: settings.sensitivity,
-                ..Score::default()
-            });
-        }
-    }
-    rows
-}
-
-/// One interval for each row, in their order; none when no resample is wanted.
-fn intervals(documents: &[Tally], settings: &EvaluationSettings) -> Vec<(f64, f64)> {
-    if settings.bootstrap.samples == 0 {
-        return Vec::new();
-    }
-    let mut values: Vec<Vec<f64>> = Vec::new();
-    resample(documents, settings.labels.len(), settings.bootstrap, |sums| {
-        let figures = blocks(sums).flat_map(|(_, _, _, figures)| [figures.precision, figures.recall, figures.f1]);
-        for (row, value) in figures.enumerate() {
-            match values.get_mut(row) {
-                Some(column) => column.push(value),
-                None => values.push(vec![value]),
+impl Counted {
+    /// All rows, with intervals over documents. `system` names the model when it is one of several.
+    pub(crate) fn scores(&self, dataset: &str, system: &str, settings: &EvaluationSettings) -> Vec<Score> {
+        let total = self.table.total();
+        let resampled = self.resample(settings.bootstrap);
+        let mut rows = Vec::new();
+        for block in &self.blocks {
+            let mut figures = Vec::new();
+            block.figures(&total, &mut figures);
+            for figure in figures {
+                let interval = resampled.interval(rows.len(), settings.bootstrap.level);
+                rows.push(figure_row(dataset, system, block, &figure, interval, settings));
             }
         }
-    });
-    values.into_iter().map(|column| percentiles(column, settings.bootstrap.level)).collect()
+        rows.extend(self.calibration_rows(dataset, system, settings));
+        rows
+    }
+
+    fn resample(&self, bootstrap: Bootstrap) -> Resampled {
+        resample(&self.table, bootstrap, |sums, values| {
+            let mut figures = Vec::new();
+            self.blocks.iter().for_each(|block| block.figures(sums, &mut figures));
+            values.extend(figures.iter().map(|figure| figure.value));
+        })
+    }
+
+    fn calibration_rows(&self, dataset: &str, system: &str, settings: &EvaluationSettings) -> Vec<Score> {
+        let names = self.blocks.first().map_or(&[][..], |block| &block.labels);
+        let row = |figure: crate::calibration::Reliability| Score {
+            dataset: dataset.to_owned(),
+            system: system.to_owned(),
+            scheme: self.scheme.to_owned(),
+            slice: figure.slice,
+            label: figure.label,
+            metric: figure.metric.to_owned(),
+            value: figure.value,
+            runs: 1,
+            predicted: figure.counts.predicted,
+            correct: figure.counts.correct,
+            sensitivity: settings.sensitivity,
+            ..Score::default()
+        };
+        self.calibration.figures(names).into_iter().map(row).collect()
+    }
+}
+
+/// The row of a figure of one run; a baseline keeps its own name.
+fn figure_row(
+    dataset: &str,
+    system: &str,
+    block: &Block,
+    figure: &Figure<'_>,
+    interval: Option<(f64, f64)>,
+    settings: &EvaluationSettings,
+) -> Score {
+    Score {
+        dataset: dataset.to_owned(),
+        system: if block.system.is_empty() { system.to_owned() } else { block.system.clone() },
+        scheme: block.scheme.to_owned(),
+        slice: block.slice.clone(),
+        label: figure.label.to_owned(),
+        metric: figure.metric.to_owned(),
+        value: figure.value,
+        low: interval.map(|(low, _)| low),
+        high: interval.map(|(_, high)| high),
+        level: interval.map(|_| settings.bootstrap.level),
+        interval: interval.map(|_| settings.bootstrap.method.name().to_owned()),
+        runs: 1,
+        support: figure.counts.support,
+        predicted: figure.counts.predicted,
+        correct: figure.counts.correct,
+        sensitivity: settings.sensitivity,
+        ..Score::default()
+    }
 }

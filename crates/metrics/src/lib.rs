@@ -1,4 +1,5 @@
-//! Entity precision, recall and F1 as the field computes them, with bootstrap intervals and a row for each error.
+//! Entity and relation scores as the field computes them: with bootstrap intervals, baselines, slices, calibration and a row
+//! for each error; and comparisons of systems that say what is chance.
 //!
 //! ```
 //! use clinsynth_contract::{Entity, Example, Prediction, ScoredSpan, Span};
@@ -26,16 +27,31 @@
 //!
 //! This crate knows nothing about files, models or how tags were predicted.
 
+mod board;
 mod bootstrap;
+mod calibration;
+mod compare;
+mod confusion;
 mod counts;
+mod distributions;
+mod entities;
 mod error;
 mod evaluate;
 mod matching;
+mod pairing;
+mod random;
+mod relations;
+mod significance;
+mod slices;
 mod tags;
 mod taxonomy;
 
-pub use bootstrap::Bootstrap;
+pub use bootstrap::{Bootstrap, IntervalMethod};
+pub use compare::{Measure, Ranking, System, compare};
 pub use counts::{Counts, Figures, macro_average};
 pub use error::MetricsError;
-pub use evaluate::{Evaluation, EvaluationSettings, MACRO, MICRO, RELAXED, STRICT, evaluate};
+pub use evaluate::{
+    ALL, CONCEPT, Evaluation, EvaluationSettings, MACRO, MICRO, PAIR, RELAXED, STRICT, TYPE, Task, evaluate,
+};
+pub use slices::MentionCounts;
 pub use tags::{TagReading, TagScores, score_tags};

@@ -1,10 +1,8 @@
 //! Which predictions count as which gold mentions, within one example.
 
-use std::ops::{Add, AddAssign};
-
 use clinsynth_contract::{Entity, ScoredSpan, Span};
 
-use crate::Counts;
+use crate::evaluate::{RELAXED, STRICT, TYPE};
 
 /// A mention under one of the scored labels (an index into them), with the row's cell it was read from.
 #[derive(Debug)]
@@ -39,57 +37,42 @@ pub(crate) fn predicted_mentions<'a>(spans: &'a [ScoredSpan], labels: &[String])
     select(spans, |span| (span.span(), span.label.as_str()), labels)
 }
 
-/// Mentions of one label in one document, under both matching rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    support: u64,
-    predicted: u64,
-    strict: u64,
-    relaxed: u64,
-}
+/// The matching rules, in the order of their cells.
+pub(crate) const SCHEMES: [&str; 3] = [STRICT, RELAXED, TYPE];
 
-impl Tally {
-    pub(crate) const fn strict(self) -> Counts {
-        Counts { support: self.support, predicted: self.predicted, correct: self.strict }
-    }
-
-    pub(crate) const fn relaxed(self) -> Counts {
-        Counts { support: self.support, predicted: self.predicted, correct: self.relaxed }
-    }
-}
-
-impl Add for Tally {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            support: self.support + other.support,
-            predicted: self.predicted + other.predicted,
-            strict: self.strict + other.strict,
-            relaxed: self.relaxed + other.relaxed,
+/// Adds the mentions of one example to the counts of its document: for each scheme and label support, predicted and
+/// correct.
+pub(crate) fn count_mentions<G, P>(
+    gold: &[Mention<'_, G>],
+    predicted: &[Mention<'_, P>],
+    labels: usize,
+    cells: &mut [u32],
+) {
+    let cell = |scheme: usize, label: usize| 3 * (scheme * labels + label);
+    for scheme in 0..SCHEMES.len() {
+        for mention in gold {
+            cells[cell(scheme, mention.label)] += 1;
+        }
+        for mention in predicted {
+            cells[cell(scheme, mention.label) + 1] += 1;
         }
     }
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
-    }
-}
-
-/// Adds the mentions of one example to the tallies of its document, one for each label.
-pub(crate) fn tally<G, P>(gold: &[Mention<'_, G>], predicted: &[Mention<'_, P>], tallies: &mut [Tally]) {
-    for mention in gold {
-        tallies[mention.label].support += 1;
-        let found = predicted.binary_search_by_key(&(mention.span, mention.label), |other| (other.span, other.label));
-        tallies[mention.label].strict += u64::from(found.is_ok());
-    }
-    for mention in predicted {
-        tallies[mention.label].predicted += 1;
+    for mention in gold.iter().filter(|mention| is_among(mention, predicted)) {
+        cells[cell(0, mention.label) + 2] += 1;
     }
     for matched in match_overlapping(gold, predicted).into_iter().flatten() {
-        tallies[gold[matched].label].relaxed += 1;
+        cells[cell(1, gold[matched].label) + 2] += 1;
     }
+    for label in 0..labels {
+        let golds = gold.iter().filter(|mention| mention.label == label).count();
+        let found = predicted.iter().filter(|mention| mention.label == label).count();
+        cells[cell(2, label) + 2] += golds.min(found) as u32;
+    }
+}
+
+/// Whether the other side has the same span under the same label.
+pub(crate) fn is_among<T, U>(mention: &Mention<'_, T>, others: &[Mention<'_, U>]) -> bool {
+    others.binary_search_by_key(&(mention.span, mention.label), |other| (other.span, other.label)).is_ok()
 }
 
 /// For each prediction the gold mention it is matched to under the relaxed rule: same label, at least one character

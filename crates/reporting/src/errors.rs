@@ -105,22 +105,38 @@ fn quotes<'a>(cases: impl Iterator<Item = &'a ErrorCase>) -> Vec<Quote> {
 
 fn quote(cases: &[&ErrorCase]) -> Quote {
     let text = CharOffsets::new(&cases[0].text);
-    let gold: Vec<Span> = cases.iter().filter_map(|case| case.gold.as_ref()).map(Entity::span).collect();
+    // The ends of a relation are marked as gold: they are given, and what is between them is in question.
+    let golds = cases.iter().flat_map(|case| [&case.gold, &case.head, &case.tail]);
+    let gold: Vec<Span> = golds.flatten().map(Entity::span).collect();
     let predicted: Vec<Span> = cases.iter().filter_map(|case| case.predicted.as_ref()).map(ScoredSpan::span).collect();
     let window = window(&text, gold.iter().chain(&predicted));
     let slice = |span: Span| text.slice(span).unwrap_or_default().to_owned();
-    let mention = |case: &&ErrorCase| Mention {
-        gold: case.gold.as_ref().map(|gold| slice(gold.span())),
-        gold_label: case.gold.as_ref().map(|gold| gold.label.clone()),
-        predicted: case.predicted.as_ref().map(|found| slice(found.span())),
-        predicted_label: case.predicted.as_ref().map(|found| found.label.clone()),
-        score: case.predicted.as_ref().map(|found| format!("{:.2}", found.score)),
+    let mention = |case: &&ErrorCase| match case.head.as_ref().zip(case.tail.as_ref()) {
+        Some((head, tail)) => related(case, &format!("{} – {}", slice(head.span()), slice(tail.span()))),
+        None => Mention {
+            gold: case.gold.as_ref().map(|gold| slice(gold.span())),
+            gold_label: case.gold.as_ref().map(|gold| gold.label.clone()),
+            predicted: case.predicted.as_ref().map(|found| slice(found.span())),
+            predicted_label: case.predicted.as_ref().map(|found| found.label.clone()),
+            score: case.predicted.as_ref().map(|found| format!("{:.2}", found.score)),
+        },
     };
     Quote {
         cut_before: window.start > 0,
         cut_after: window.end < text.chars(),
         segments: segments(&text, window, &gold, &predicted),
         mentions: cases.iter().map(mention).collect(),
+    }
+}
+
+/// What both sides say of a pair.
+fn related(case: &ErrorCase, pair: &str) -> Mention {
+    Mention {
+        gold: case.gold_relation.as_ref().map(|_| pair.to_owned()),
+        gold_label: case.gold_relation.clone(),
+        predicted: case.predicted_relation.as_ref().map(|_| pair.to_owned()),
+        predicted_label: case.predicted_relation.clone(),
+        score: Some(String::new()),
     }
 }
 
@@ -181,6 +197,24 @@ mod tests {
         );
         check("abc", &[(1, 99)], &[], &[("a", false, false), ("bc", true, false)]);
         check("", &[], &[], &[]);
+    }
+
+    #[test]
+    fn relations_are_shown_between_their_ends() {
+        let case = ErrorCase {
+            text: "BRCA1 in cancer".to_owned(),
+            head: Some(Entity::new(Span::new(0, 5), "Gene")),
+            tail: Some(Entity::new(Span::new(9, 15), "Disease")),
+            predicted_relation: Some("positive".to_owned()),
+            ..ErrorCase::default()
+        };
+        let quote = quote(&[&case]);
+        let marked: Vec<_> = quote.segments.iter().filter(|one| one.gold).map(|one| one.text.as_str()).collect();
+        assert_eq!(marked, ["BRCA1", "cancer"]);
+        let mention = &quote.mentions[0];
+        assert_eq!((mention.gold.as_deref(), mention.gold_label.as_deref()), (None, None));
+        let predicted = (mention.predicted.as_deref(), mention.predicted_label.as_deref());
+        assert_eq!(predicted, (Some("BRCA1 – cancer"), Some("positive")));
     }
 
     #[test]

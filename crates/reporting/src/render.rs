@@ -8,7 +8,7 @@ use crate::data::{DataTable, DropTable, data_table, drop_table};
 use crate::errors::{ErrorSet, error_set};
 use crate::lineage::{Lineage, lineage};
 use crate::privacy::{Privacy, meaning, privacy};
-use crate::scores::{Headline, ScoreSet, headlines, score_sets};
+use crate::scores::{Headline, ScoreSet, headlines, score_sets, whole};
 use crate::steps::{StepRow, step_rows};
 use crate::training::{Training, training};
 use crate::{Report, ReportingError, Setting};
@@ -40,6 +40,7 @@ struct Page<'a> {
 ///
 /// Errors: [`ReportingError::Template`], which no data should bring about.
 pub fn render(report: &Report) -> Result<String, ReportingError> {
+    let scores = whole(&report.scores);
     let page = Page {
         title: if report.title.is_empty() { &report.pipeline } else { &report.title },
         pipeline: &report.pipeline,
@@ -48,8 +49,8 @@ pub fn render(report: &Report) -> Result<String, ReportingError> {
         settings: &report.settings,
         sensitivity: report.sensitivity.name(),
         sensitivity_meaning: meaning(report.sensitivity),
-        headlines: headlines(&report.scores),
-        scores: score_sets(&report.scores),
+        headlines: headlines(&scores),
+        scores: score_sets(&scores),
         errors: report.errors.iter().map(error_set).collect(),
         training: training(&report.history),
         data: data_table(report),

@@ -7,7 +7,14 @@ use crate::axis::{Axis, Tick};
 use crate::numbers::{percent, share, thousands};
 
 /// Metrics in the order of their columns; others follow as they come.
-const METRICS: [(&str, &str); 3] = [("precision", "Precision"), ("recall", "Recall"), ("f1", "F1")];
+const METRICS: [(&str, &str); 6] = [
+    ("precision", "Precision"),
+    ("recall", "Recall"),
+    ("f1", "F1"),
+    ("accuracy", "Accuracy"),
+    ("mcc", "MCC"),
+    ("ece", "Calibration error"),
+];
 const MICRO: &str = "micro avg";
 const MACRO: &str = "macro avg";
 
@@ -86,6 +93,18 @@ struct ChartRow {
     average: bool,
     strict: Option<Figure>,
     relaxed: Option<Figure>,
+}
+
+/// The scores of everything that was evaluated, slices left out; a system or a baseline is a set of its own.
+pub(crate) fn whole(scores: &[Score]) -> Vec<Score> {
+    let rows = scores.iter().filter(|score| score.slice.is_empty()).cloned();
+    let named = |mut score: Score| {
+        if !score.system.is_empty() {
+            score.dataset = format!("{}: {}", score.dataset, score.system);
+        }
+        score
+    };
+    rows.map(named).collect()
 }
 
 /// One headline for each evaluation set that has a strict figure over all labels.
@@ -239,4 +258,23 @@ fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systems_are_sets_of_their_own_and_slices_are_left_out() {
+        let score = |system: &str, slice: &str| Score {
+            dataset: "dev".into(),
+            system: system.into(),
+            slice: slice.into(),
+            metric: "f1".into(),
+            ..Score::default()
+        };
+        let scores = [score("", ""), score("", "words=1"), score("always yes", "")];
+        let sets: Vec<String> = whole(&scores).into_iter().map(|score| score.dataset).collect();
+        assert_eq!(sets, ["dev", "dev: always yes"]);
+    }
 }

@@ -18,5 +18,5 @@ pub(crate) use generate::REPLAY;
 pub use generate::{GenerateOptions, Sampling, Task};
 pub use import::{DiscontinuousPolicy, ImportFormat, ImportOptions};
 pub use learn::{PredictOptions, TrainOptions, TrainPrecision, TrainSchedule};
-pub use measure::{EvaluateOptions, ReportOptions};
+pub use measure::{EvaluateOptions, Interval, ReportOptions};
 pub use run::CommandOptions;

@@ -86,6 +86,34 @@ fn instances_join_on_the_axes_they_share() {
 }
 
 #[test]
+fn predictions_of_several_instances_are_runs_of_systems() {
+    let steps = |options: &str| {
+        [
+            generate("write"),
+            import("gold", "public"),
+            "  learn: {uses: train, needs: [write], matrix: {seed: [0, 1], size: [small, large]}}".to_owned(),
+            "  mark: {uses: predict, needs: [learn, gold], matrix: {seed: [0, 1], size: [small, large]}}".to_owned(),
+            "  guess: {uses: command, needs: [gold], with: {run: [x], outs: {predictions: p.parquet}}}".to_owned(),
+            format!(
+                "  score: {{uses: evaluate, needs: [gold, write, mark, guess], with: {{training: [write]{options}}}}}"
+            ),
+        ]
+    };
+    let check = |options: &str, expected: &[&str]| {
+        let plan = plan(&lines(&steps(options)), &[]).unwrap();
+        let score = plan.step("score").unwrap();
+        assert_eq!(sources(score)[..2], [("examples", "gold"), ("training", "write")]);
+        let StepKind::Evaluate(options) = &score.kind else { panic!() };
+        assert_eq!(
+            (options.systems.iter().map(String::as_str).collect::<Vec<_>>(), options.dataset.as_str()),
+            (expected.to_vec(), "gold")
+        );
+    };
+    check("", &["mark@size=small", "mark@size=large", "mark@size=small", "mark@size=large", "guess"]);
+    check(", over: size", &["mark@seed=0", "mark@seed=0", "mark@seed=1", "mark@seed=1", "guess"]);
+}
+
+#[test]
 fn only_the_instance_behind_a_condition_is_skipped() {
     let steps = [
         generate("write"),

@@ -30,10 +30,10 @@ fn outputs_inherit_and_evaluation_is_the_gate() {
     };
     check("public", "gold", &[("examples", Public), ("quarantine", Public)]);
     check("public", "mark", &[("predictions", Synthetic)]);
-    check("public", "score", &[("scores", Synthetic), ("errors", Synthetic)]);
+    check("public", "score", &[("scores", Synthetic), ("errors", Synthetic), ("comparisons", Synthetic)]);
     check("restricted", "learn", &[("model", Synthetic), ("history", Synthetic)]);
     check("restricted", "mark", &[("predictions", Restricted)]);
-    check("restricted", "score", &[("scores", Aggregate), ("errors", Restricted)]);
+    check("restricted", "score", &[("scores", Aggregate), ("errors", Restricted), ("comparisons", Aggregate)]);
     check("restricted", "page", &[("report.html", Restricted)]);
     check("restricted", "own", &[("scores", Restricted)]);
 }

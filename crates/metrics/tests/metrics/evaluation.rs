@@ -18,9 +18,16 @@ fn scores_hold_every_label_both_averages_and_both_schemes() {
         ("relaxed", "unused", [0.0, 0.0, 0.0], (0, 0, 0)),
         ("relaxed", "micro avg", [2.0 / 3.0; 3], (3, 3, 2)),
         ("relaxed", "macro avg", [0.5, 0.5, 0.5], (3, 3, 2)),
+        ("type", "D", [1.0, 1.0, 1.0], (2, 2, 2)),
+        ("type", "C", [0.0, 0.0, 0.0], (1, 1, 0)),
+        ("type", "unused", [0.0, 0.0, 0.0], (0, 0, 0)),
+        ("type", "micro avg", [2.0 / 3.0; 3], (3, 3, 2)),
+        ("type", "macro avg", [0.5, 0.5, 0.5], (3, 3, 2)),
     ];
-    assert_eq!(evaluation.scores.len(), 3 * expected.len());
-    for (rows, (scheme, label, values, counts)) in evaluation.scores.chunks(3).zip(expected) {
+    let (whole, slices): (Vec<_>, Vec<_>) = evaluation.scores.iter().partition(|row| row.slice.is_empty());
+    assert_eq!(whole.len(), 3 * expected.len());
+    assert!(slices.iter().all(|row| row.slice == "words=1"), "every mention is one word of the text");
+    for (rows, (scheme, label, values, counts)) in whole.chunks(3).zip(expected) {
         for (row, (metric, value)) in rows.iter().zip(["precision", "recall", "f1"].into_iter().zip(values)) {
             assert_eq!((row.scheme.as_str(), row.label.as_str(), row.metric.as_str()), (scheme, label, metric));
             assert!((row.value - value).abs() < 1e-12, "{row:?}");
@@ -44,6 +51,20 @@ fn relaxed_matching_is_one_to_one_and_as_large_as_possible() {
     check(&[(0, 5, "D")], &[(5, 9, "D")], (1, 1, 0));
     check(&[(0, 5, "D")], &[(0, 5, "C")], (1, 1, 0));
     check(&[(0, 5, "D"), (0, 5, "D")], &[(0, 5, "D")], (1, 1, 1));
+}
+
+#[test]
+fn types_alone_count_wherever_they_stand() {
+    let check = |gold: &[Triple], found: &[Triple], expected: (u64, u64, u64)| {
+        let evaluation =
+            evaluate("dev", &[example("a", gold)], &[prediction("a", found)], &settings(&["D", "C"])).unwrap();
+        let micro = evaluation.scores.iter().find(|row| row.scheme == "type" && row.label == "micro avg").unwrap();
+        assert_eq!((micro.support, micro.predicted, micro.correct), expected, "{gold:?} {found:?}");
+    };
+    check(&[(0, 5, "D")], &[(30, 31, "D")], (1, 1, 1));
+    check(&[(0, 5, "D")], &[(0, 5, "C")], (1, 1, 0));
+    check(&[(0, 5, "D"), (6, 9, "D"), (10, 12, "C")], &[(0, 20, "D")], (3, 1, 1));
+    check(&[(0, 5, "D")], &[(0, 1, "D"), (2, 3, "D"), (4, 5, "C")], (1, 3, 1));
 }
 
 #[test]

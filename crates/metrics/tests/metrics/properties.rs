@@ -27,7 +27,7 @@ fn run(sentences: &Sentences, swapped: bool, level: f64) -> Evaluation {
         sentences.iter().enumerate().map(|(n, sentence)| example(&n.to_string(), &side(sentence, true))).collect();
     let found: Vec<_> =
         sentences.iter().enumerate().map(|(n, sentence)| prediction(&n.to_string(), &side(sentence, false))).collect();
-    let bootstrap = Bootstrap { samples: 50, level, seed: 7 };
+    let bootstrap = Bootstrap { samples: 50, level, seed: 7, ..Bootstrap::default() };
     evaluate("dev", &gold, &found, &EvaluationSettings { bootstrap, ..settings(&LABELS[..2]) }).unwrap()
 }
 
@@ -55,11 +55,16 @@ proptest! {
     }
 
     #[test]
-    fn relaxed_is_never_below_strict(sentences in sentences()) {
+    fn looser_rules_never_score_less(sentences in sentences()) {
         let evaluation = run(&sentences, false, 0.9);
-        let (strict, relaxed) = evaluation.scores.split_at(evaluation.scores.len() / 2);
-        for (strict, relaxed) in strict.iter().zip(relaxed) {
+        let of = |scheme: &str| {
+            let rows = evaluation.scores.iter().filter(|row| row.slice.is_empty() && row.scheme == scheme);
+            rows.cloned().collect::<Vec<_>>()
+        };
+        let (strict, relaxed, types) = (of("strict"), of("relaxed"), of("type"));
+        for ((strict, relaxed), types) in strict.iter().zip(&relaxed).zip(&types) {
             prop_assert!(relaxed.value >= strict.value && relaxed.correct >= strict.correct);
+            prop_assert!(types.value >= relaxed.value && types.correct >= relaxed.correct);
             prop_assert_eq!((strict.support, strict.predicted), (relaxed.support, relaxed.predicted));
         }
     }
@@ -71,6 +76,18 @@ proptest! {
             let ends = [Some(0.0), wide.low, narrow.low, narrow.high, wide.high, Some(1.0)];
             prop_assert!(ends.is_sorted(), "{:?}", ends);
         }
+    }
+
+    #[test]
+    fn slices_by_length_make_up_the_whole(sentences in sentences()) {
+        let evaluation = run(&sentences, false, 0.9);
+        let counts = |slice: bool| {
+            let rows = evaluation.scores.iter().filter(|row| {
+                row.scheme == "strict" && row.label == "micro avg" && row.metric == "f1" && row.slice.is_empty() != slice
+            });
+            rows.fold((0, 0, 0), |sum, row| (sum.0 + row.support, sum.1 + row.predicted, sum.2 + row.correct))
+        };
+        prop_assert_eq!(counts(true), counts(false));
     }
 
     #[test]
