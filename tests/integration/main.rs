@@ -9,5 +9,6 @@ mod environment;
 mod interruption;
 mod layers;
 mod pipeline_file;
+mod relations;
 mod requests;
 mod workplace;

@@ -73,7 +73,7 @@ def example(index, words, overlap=None):
         rows.append({"example": f"e{index}", "document": f"d{index // 2}", "window": number, "input_ids": ids + [2],
                      "token_words": token_words + [-1], "word_starts": [start for start, _ in starts[first:last]],
                      "word_ends": [end for _, end in starts[first:last]], "tags": [], "owned_from": owned_from,
-                     "owned_to": owned_to, "sensitivity": "synthetic"})
+                     "owned_to": owned_to, "pair": [], "entity_starts": [], "class": None, "sensitivity": "synthetic"})
     return rows
 
 

@@ -88,10 +88,9 @@ fn transposed(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8> {
 /// What the manifest of a sequence classifier says of its task; the loss has no part in an inference model.
 fn classification(manifest: &Manifest) -> Option<Classification> {
     let takes_starts = manifest.batch.iter().any(|input| input.name == STARTS);
-    let labels = manifest.batch.iter().find(|input| input.name == "labels")?;
     let pooling = if takes_starts { Pooling::EntityStarts } else { Pooling::FirstToken };
     let classes = manifest.tags.clone();
-    (labels.shape.len() == 1).then(|| Classification { classes, pooling, weights: Vec::new(), smoothing: 0.0 })
+    manifest.classifies_sequences().then(|| Classification { classes, pooling, weights: Vec::new(), smoothing: 0.0 })
 }
 
 /// The encoder's configuration with what a Hugging Face classifier adds.

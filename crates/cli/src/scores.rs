@@ -1,50 +1,57 @@
-use std::path::Path;
-
 use anyhow::Result;
 use clinsynth_contract::Score;
 use clinsynth_store::Dataset;
 use comfy_table::{CellAlignment, Table};
 
-/// The table a run ends with: strict precision, recall and F1 of each label in per cent, with intervals.
+/// The table a run ends with: precision, recall and F1 of each label in per cent, with intervals, by the strict rule for
+/// mentions and by pair for relations; then a line for what has no label, such as the accuracy of relations.
 pub(crate) fn table(datasets: &[std::path::PathBuf]) -> Result<Option<String>> {
     let mut table = Table::new();
     table.load_style(crate::terminal::LINES);
-    table.set_header(["set", "label", "precision", "recall", "F1", "gold mentions"]);
+    table.set_header(["set", "label", "precision", "recall", "F1", "gold"]);
     for column in 2..6 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    let mut lines = String::new();
     for path in datasets {
-        add_rows(&mut table, path)?;
-    }
-    Ok((!table.is_empty()).then(|| table.to_string()))
-}
-
-fn add_rows(table: &mut Table, path: &Path) -> Result<()> {
-    let scores: Vec<Score> = Dataset::<Score>::open(path)?.read()?;
-    let strict: Vec<&Score> = scores.iter().filter(|score| score.scheme == "strict").collect();
-    let mut labels: Vec<&str> = Vec::new();
-    for score in &strict {
-        if !labels.contains(&score.label.as_str()) {
-            labels.push(&score.label);
+        let scores: Vec<Score> = Dataset::<Score>::open(path)?.read()?;
+        for scheme in ["strict", "pair", "concept"] {
+            let whole: Vec<&Score> =
+                scores.iter().filter(|score| score.scheme == scheme && score.slice.is_empty()).collect();
+            add_rows(&mut table, &whole);
+            lines.push_str(&unlabelled(&whole));
         }
     }
-    for label in labels {
-        let figure = |metric: &str| strict.iter().find(|score| score.label == label && score.metric == metric);
-        let Some(f1) = figure("f1") else { continue };
-        let shown = |metric| figure(metric).map_or_else(String::new, |score| with_interval(score));
-        let row = [
-            f1.dataset.clone(),
-            label.to_owned(),
-            shown("precision"),
-            shown("recall"),
-            shown("f1"),
-            f1.support.to_string(),
-        ];
-        table.add_row(row);
+    Ok((!table.is_empty()).then(|| format!("{table}{lines}")))
+}
+
+/// The evaluation set, with the system where it is not the model.
+fn set(score: &Score) -> String {
+    if score.system.is_empty() { score.dataset.clone() } else { format!("{}, {}", score.dataset, score.system) }
+}
+
+/// Accuracy and Matthews correlation of each system, a line each; nothing where there are none.
+fn unlabelled(scores: &[&Score]) -> String {
+    let line = |accuracy: &&Score| {
+        let mcc = scores.iter().find(|score| score.metric == "mcc" && set(score) == set(accuracy));
+        let mcc = mcc.map_or_else(String::new, |score| format!(", Matthews correlation {}", with_interval(score)));
+        format!("\n {}: accuracy {}{mcc}", set(accuracy), with_interval(accuracy))
+    };
+    scores.iter().filter(|score| score.metric == "accuracy").map(line).collect()
+}
+
+fn add_rows(table: &mut Table, scores: &[&Score]) {
+    for f1 in scores.iter().filter(|score| score.metric == "f1") {
+        let figure = |metric: &str| {
+            let same = |score: &&&Score| score.metric == metric && score.label == f1.label && set(score) == set(f1);
+            scores.iter().find(same).map_or_else(String::new, |score| with_interval(score))
+        };
+        let figures = ["precision", "recall", "f1"].map(figure);
+        let row = [set(f1), f1.label.clone()].into_iter().chain(figures).chain([f1.support.to_string()]);
+        table.add_row(row.collect::<Vec<_>>());
     }
-    Ok(())
 }
 
 fn with_interval(score: &Score) -> String {

@@ -87,6 +87,12 @@ impl Manifest {
         serde_json::from_value(value).map_err(bad)
     }
 
+    /// Whether the graphs give each sequence a class, not each token a tag: `labels` has no sequence axis then.
+    pub fn classifies_sequences(&self) -> bool {
+        let labels = self.batch.iter().find(|input| input.name == "labels");
+        labels.is_some_and(|labels| !labels.shape.contains(&Dimension::Sequence))
+    }
+
     /// Checks that every unchanging file of the folder is present and has the digest that the manifest names.
     ///
     /// Errors: the first file that is unreadable or differs.

@@ -247,13 +247,13 @@ table_row! {
 }
 
 table_row! {
-    /// Windows of sub-tokens ready for a model; one row is one window of one example.
-    pub struct Encoding = "encodings" v 1 {
+    /// Windows of sub-tokens ready for a model; one row is one window of one example, or one pair of its entities.
+    pub struct Encoding = "encodings" v 2 {
         /// The example.
         pub example: String,
         /// The document it is part of.
         pub document: String,
-        /// Number of the window within the example, from 0.
+        /// Number of the window, or of the pair, within the example, from 0.
         pub window: u32,
         /// Sub-token ids with the special tokens.
         pub input_ids: Vec<u32>,
@@ -269,6 +269,12 @@ table_row! {
         pub owned_from: u32,
         /// One past the last word that it decides on.
         pub owned_to: u32,
+        /// Of a pair: indices of head and tail in the example's entities; else empty.
+        pub pair: Vec<u32>,
+        /// Of a pair: the sub-tokens at which head and tail start.
+        pub entity_starts: Vec<u32>,
+        /// Of a pair: its class (index into the classes), when the example says it.
+        pub class: Option<u32>,
         /// How far it may travel.
         pub sensitivity: Sensitivity,
     }

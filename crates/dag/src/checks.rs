@@ -12,7 +12,7 @@ use crate::pipeline::{Count, StepFile};
 use crate::reader::{read, unknown_keys};
 use crate::{
     CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions, InputBinding, Labels,
-    PlannedStep, PredictOptions, ReportOptions, StepKind, Task, TrainOptions,
+    PairOptions, PlannedStep, PredictOptions, ReportOptions, StepKind, Task, TrainOptions,
 };
 
 pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
@@ -20,7 +20,11 @@ pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKi
         Uses::Generate => StepKind::Generate(read(with, path)?),
         Uses::Import => StepKind::Import(read(with, path)?),
         Uses::Curate => StepKind::Curate(read(with, path)?),
-        Uses::Train => StepKind::Train(read(with, path)?),
+        Uses::Train => {
+            let options: TrainOptions = read(with, path)?;
+            // Definitions are for language models; another wording is no reason to train again.
+            StepKind::Train(TrainOptions { relations: options.relations.without_definitions(), ..options })
+        }
         Uses::Predict => StepKind::Predict(read(with, path)?),
         Uses::Evaluate => StepKind::Evaluate(read(with, path)?),
         Uses::Report => StepKind::Report(read(with, path)?),
@@ -57,14 +61,12 @@ pub(crate) fn check_kind(
     }
     match kind {
         StepKind::Command(options) => problems.extend(check_command(options, with)),
-        StepKind::Train(options) if options.overlap >= options.max_length => {
-            problems.push(with.nearest(&["overlap"]).problem("`overlap` must be below `max-length`"));
-        }
+        StepKind::Train(options) => problems.extend(check_train(options, &labels.names(), with)),
         StepKind::Curate(options) if options.min_words > options.max_words => {
             problems.push(with.nearest(&["min-words"]).problem("`min-words` is above `max-words`"));
         }
         StepKind::Generate(options) => {
-            problems.extend(check_relations(options, with));
+            problems.extend(check_relations(options.task, &options.relations, with));
             problems.extend(check_generate(options, &labels.names(), with));
         }
         StepKind::Evaluate(options) => problems.extend(check_scored_labels(options, &labels.names(), with)),
@@ -84,13 +86,59 @@ fn check_scored_labels(options: &EvaluateOptions, labels: &[String], with: &Node
     unknown.map(problem).collect()
 }
 
-fn check_relations(options: &GenerateOptions, with: &Node) -> Option<Diagnostic> {
+fn check_train(options: &TrainOptions, labels: &[String], with: &Node) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    problems.extend(check_relations(options.task, &options.relations, with));
+    let mut complain = |path: &[&str], message: String| problems.push(with.nearest(path).problem(message));
+    if options.overlap >= options.max_length {
+        complain(&["overlap"], "`overlap` must be below `max-length`".to_owned());
+    }
+    if options.task == Task::Ner {
+        if options.pairs != PairOptions::default() {
+            complain(&["pairs"], "`pairs` is for `task: re`".to_owned());
+        }
+        return problems;
+    }
+    let relations = options.relations.names();
+    if relations.len() == 1 {
+        complain(
+            &["relations"],
+            "`task: re` tells relations apart: give two or more, such as one for `none`".to_owned(),
+        );
+    }
+    if options.replace_mentions > 0.0 {
+        complain(&["replace-mentions"], "`replace-mentions` is for `task: ner`".to_owned());
+    }
+    if let Some(unlisted) = options.pairs.unlisted.as_ref().filter(|unlisted| !relations.contains(unlisted)) {
+        complain(&["pairs", "unlisted"], format!("`{unlisted}` is none of `relations`"));
+    }
+    match (options.pairs.between.is_empty(), options.pairs.unlisted.is_none()) {
+        (false, true) => complain(
+            &["pairs", "between"],
+            "pairs of `between` that an example does not list have no relation to learn: say which as `unlisted`"
+                .to_owned(),
+        ),
+        (true, false) => {
+            complain(
+                &["pairs", "unlisted"],
+                "`unlisted` is the relation of pairs of `between`, which is not given".to_owned(),
+            );
+        }
+        _ => {}
+    }
+    for label in options.pairs.between.iter().flatten().filter(|label| !labels.contains(label)) {
+        complain(&["pairs", "between"], format!("`{label}` is none of the pipeline's labels"));
+    }
+    problems
+}
+
+fn check_relations(task: Task, relations: &Labels, with: &Node) -> Option<Diagnostic> {
     let node = with.nearest(&["relations"]);
-    match (options.task, options.relations.0.is_empty()) {
+    match (task, relations.0.is_empty()) {
         (Task::Ner, true) => None,
         (Task::Ner, false) => Some(node.problem("`relations` is for `task: re`: `task: ner` labels mentions only")),
         (Task::Re, true) => Some(node.problem("`task: re` takes `relations`, the labels of pairs, which is not given")),
-        (Task::Re, false) => TagSet::new(options.relations.names()).err().map(|error| node.problem(error.to_string())),
+        (Task::Re, false) => TagSet::new(relations.names()).err().map(|error| node.problem(error.to_string())),
     }
 }
 

@@ -65,7 +65,7 @@ pub struct Encoded {
 /// Turns texts into windows of sub-tokens for one encoder.
 #[derive(Debug)]
 pub struct Encoder {
-    sub_tokens: SubTokens,
+    pub(crate) sub_tokens: SubTokens,
     settings: EncodingSettings,
 }
 
@@ -137,7 +137,7 @@ impl Encoder {
     }
 
     /// Sub-tokens that a window has for words.
-    fn budget(&self) -> usize {
+    pub(crate) fn budget(&self) -> usize {
         let special = self.sub_tokens.opening.len() + self.sub_tokens.closing.len();
         self.settings.max_tokens.saturating_sub(special)
     }
@@ -168,6 +168,9 @@ impl Encoder {
                 tags: tags.get(inside.clone()).unwrap_or_default().to_vec(),
                 owned_from: (owned.start - inside.start) as u32,
                 owned_to: (owned.end - inside.start) as u32,
+                pair: Vec::new(),
+                entity_starts: Vec::new(),
+                class: None,
                 sensitivity: text.sensitivity,
             });
         }

@@ -92,4 +92,34 @@ pub enum EncodingError {
         #[source]
         source: ContractError,
     },
+    /// A pair is to stand between markers that the tokenizer does not know.
+    #[error("the tokenizer `{}` has no token `{marker}`: marked pairs need an encoder to which the markers were added", path.display())]
+    NoMarker {
+        /// The file.
+        path: PathBuf,
+        /// The first marker that is missing.
+        marker: String,
+    },
+    /// A relation points at an entity that is not there.
+    #[error(
+        "a relation of example `{example}` points at entity {index}, but the example has {entities} (counted from 0)"
+    )]
+    NoEntity {
+        /// The example.
+        example: String,
+        /// The index.
+        index: u32,
+        /// Number of entities.
+        entities: u32,
+    },
+    /// A relation whose label is none of the classes.
+    #[error("example `{example}` has a relation labelled `{label}`, which is none of `relations` ({known})")]
+    UnknownRelation {
+        /// The example.
+        example: String,
+        /// The label.
+        label: String,
+        /// The classes, comma-separated.
+        known: String,
+    },
 }

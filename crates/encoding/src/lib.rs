@@ -1,7 +1,8 @@
 //! Text to sub-token windows and back, without loss.
 //!
 //! A text is split into [`words`]; labelled spans become BIO tags on words and [`spans`] turns tags back; an
-//! [`Encoder`] turns words into the encoder's sub-tokens, in overlapping windows where a text is long.
+//! [`Encoder`] turns words into the encoder's sub-tokens, in overlapping windows where a text is long, or pairs of its
+//! entities for the classification of relations.
 //!
 //! ```
 //! use clinsynth_contract::{Entity, Span, TagSet};
@@ -19,6 +20,7 @@
 
 mod encoder;
 mod error;
+mod pairs;
 mod subtokens;
 mod tags;
 mod windows;
@@ -26,4 +28,5 @@ mod windows;
 pub use clinsynth_contract::{Word, words};
 pub use encoder::{Encoded, Encoder, EncodingSettings, Text};
 pub use error::EncodingError;
+pub use pairs::{PairForm, PairSettings};
 pub use tags::spans;

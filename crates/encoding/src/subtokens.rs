@@ -65,8 +65,13 @@ impl SubTokens {
         Ok(())
     }
 
+    /// The id of a token that stands for itself, such as a marker.
+    pub(crate) fn special(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
     /// The sub-tokens of one word, at least one.
-    fn ids(&self, word: &str) -> Result<Vec<u32>, EncodingError> {
+    pub(crate) fn ids(&self, word: &str) -> Result<Vec<u32>, EncodingError> {
         let encoding = self
             .tokenizer
             .encode_fast([word].as_slice(), false)

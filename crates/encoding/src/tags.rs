@@ -64,7 +64,7 @@ pub(crate) fn tag_words(
 }
 
 /// The words that share a character with a span.
-fn covered(words: &[Word<'_>], span: Span) -> Range<usize> {
+pub(crate) fn covered(words: &[Word<'_>], span: Span) -> Range<usize> {
     let first = words.partition_point(|word| word.span.end <= span.start);
     first..words.partition_point(|word| word.span.start < span.end).max(first)
 }

@@ -24,6 +24,8 @@ pub(crate) struct Batch {
     pub(crate) length: usize,
     pub(crate) input_ids: Vec<i64>,
     pub(crate) attention_mask: Vec<i64>,
+    /// `[sequences, 2]` of pairs, else empty.
+    pub(crate) entity_starts: Vec<i64>,
 }
 
 impl Batch {
@@ -38,7 +40,9 @@ impl Batch {
             input_ids.resize(input_ids.len() + length - ids.len(), i64::from(padding));
             attention_mask.resize(input_ids.len(), 0);
         }
-        Self { sequences: rows.len(), length, input_ids, attention_mask }
+        let starts = rows.iter().flat_map(|&row| &encodings[row].entity_starts);
+        let entity_starts = starts.map(|&start| i64::from(start)).collect();
+        Self { sequences: rows.len(), length, input_ids, attention_mask, entity_starts }
     }
 }
 
@@ -59,6 +63,6 @@ mod tests {
         let row = |input_ids: &[u32]| Encoding { input_ids: input_ids.to_vec(), ..Encoding::default() };
         let batch = Batch::new(&[row(&[5]), row(&[]), row(&[7, 8])], &[2, 0], 1);
         let (input_ids, attention_mask) = (vec![7, 8, 5, 1], vec![1, 1, 1, 0]);
-        assert_eq!(batch, Batch { sequences: 2, length: 2, input_ids, attention_mask });
+        assert_eq!(batch, Batch { sequences: 2, length: 2, input_ids, attention_mask, entity_starts: vec![] });
     }
 }

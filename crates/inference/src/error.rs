@@ -48,8 +48,8 @@ pub enum InferenceError {
     /// The model file cannot be loaded.
     #[error("cannot load the model")]
     Runtime(#[from] RuntimeError),
-    /// The model is no token classifier of the exported form.
-    #[error("`{}` is no exported token classifier: {}", path.display(), problems.join("; "))]
+    /// The model is no classifier of the exported form, or of another task.
+    #[error("`{}` is not the exported classifier that is asked for: {}", path.display(), problems.join("; "))]
     OtherModel {
         /// The model file.
         path: PathBuf,

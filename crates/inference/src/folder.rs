@@ -6,7 +6,7 @@ use clinsynth_contract::{Digest, TagSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::InferenceError;
+use crate::{Decoding, InferenceError};
 
 /// What the JSON files of a model folder say about its model.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +15,12 @@ pub(crate) struct ModelFolder {
     pub(crate) model: PathBuf,
     /// Its digest.
     pub(crate) digest: Digest,
-    /// Its tags.
+    /// Its labels with their tags; of a sequence classifier, the labels are the classes.
     pub(crate) tags: TagSet,
+    /// What is taken off each tag's logits.
+    pub(crate) margins: Vec<f32>,
+    /// Whether it gives each sequence a class, not each token a tag.
+    pub(crate) sequences: bool,
     /// Rows of its word embedding.
     pub(crate) vocabulary: u32,
     /// Its longest sequence in sub-tokens.
@@ -49,6 +53,20 @@ impl Config {
 }
 
 impl ModelFolder {
+    /// Width of its logits.
+    pub(crate) fn outputs(&self) -> usize {
+        if self.sequences { self.tags.labels().len() } else { self.tags.len() }
+    }
+
+    /// Checks that it does what is asked of it.
+    pub(crate) fn check_task(&self, sequences: bool) -> Result<(), InferenceError> {
+        if self.sequences == sequences {
+            return Ok(());
+        }
+        let found = if self.sequences { "it classifies pairs of entities" } else { "it tags mentions" };
+        Err(InferenceError::OtherModel { path: self.model.clone(), problems: vec![found.to_owned()] })
+    }
+
     pub(crate) fn read(folder: &Path) -> Result<Self, InferenceError> {
         let (config_path, labels_path, model) =
             (folder.join("config.json"), folder.join("labels.json"), folder.join("model.onnx"));
@@ -57,7 +75,8 @@ impl ModelFolder {
         let tags = TagSet::new(labels).map_err(|source| InferenceError::Labels { path: labels_path, source })?;
         // The ids must count up from 0: a gap would shift every tag behind it.
         let counted = config.id2label.keys().copied().eq(0..config.id2label.len() as u32);
-        if !counted || !config.id2label.values().eq(&tags.names()) {
+        let sequences = config.id2label.values().eq(tags.labels());
+        if !counted || !(sequences || config.id2label.values().eq(&tags.names())) {
             let found: Vec<String> = config.id2label.iter().map(|(id, name)| format!("{id}: {name}")).collect();
             return Err(InferenceError::OtherTags {
                 path: config_path,
@@ -65,11 +84,14 @@ impl ModelFolder {
                 expected: tags.names().join(", "),
             });
         }
+        let decoding_path = folder.join(Decoding::FILE);
+        let decoding: Decoding = if decoding_path.exists() { read_json(&decoding_path)? } else { Decoding::default() };
+        let margins = decoding.of_tags(&tags);
         let digest = File::open(&model)
             .and_then(Digest::of_reader)
             .map_err(|source| InferenceError::Read { path: model.clone(), source })?;
         let (positions, vocabulary, padding) = (config.positions(), config.vocab_size, config.pad_token_id);
-        Ok(Self { model, digest, tags, vocabulary, positions, padding })
+        Ok(Self { model, digest, tags, margins, sequences, vocabulary, positions, padding })
     }
 }
 

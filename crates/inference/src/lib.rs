@@ -1,4 +1,4 @@
-//! Tags encodings with an exported model.
+//! Tags encodings, or classifies encoded pairs, with an exported model.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,9 +31,13 @@
 mod batches;
 mod error;
 mod folder;
+mod margins;
+mod pairs;
 mod session;
 mod tagger;
 mod windows;
 
 pub use error::InferenceError;
+pub use margins::Decoding;
+pub use pairs::{PairClass, PairClassifier};
 pub use tagger::{InferenceSettings, Tagger};

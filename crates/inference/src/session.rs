@@ -9,14 +9,17 @@ use crate::folder::ModelFolder;
 const INPUT_IDS: &str = "input_ids";
 const ATTENTION_MASK: &str = "attention_mask";
 const TOKEN_TYPES: &str = "token_type_ids";
+const ENTITY_STARTS: &str = "entity_starts";
 const LOGITS: &str = "logits";
 
-/// A token classifier whose inputs and output were checked.
+/// A classifier of tokens or of sequences whose inputs and output were checked.
 #[derive(Debug)]
 pub(crate) struct Classifier {
     session: Session,
     token_types: bool,
-    tags: usize,
+    entity_starts: bool,
+    sequences: bool,
+    outputs: usize,
 }
 
 impl Classifier {
@@ -24,15 +27,16 @@ impl Classifier {
     pub(crate) fn load(runtime: &Runtime, folder: &ModelFolder, threads: usize) -> Result<Self, InferenceError> {
         let settings = SessionSettings { threads, ..SessionSettings::default() };
         let session = runtime.session(ModelSource::File(&folder.model), &settings)?;
-        let problems = problems(&session, folder.tags.len());
+        let problems = problems(&session, folder);
         if !problems.is_empty() {
             return Err(InferenceError::OtherModel { path: folder.model.clone(), problems });
         }
-        let token_types = session.inputs().iter().any(|input| input.name() == TOKEN_TYPES);
-        Ok(Self { session, token_types, tags: folder.tags.len() })
+        let takes = |name: &str| session.inputs().iter().any(|input| input.name() == name);
+        let (token_types, entity_starts) = (takes(TOKEN_TYPES), takes(ENTITY_STARTS));
+        Ok(Self { session, token_types, entity_starts, sequences: folder.sequences, outputs: folder.outputs() })
     }
 
-    /// Runs a batch: its logits `[sequences, length, tags]`, row-major.
+    /// Runs a batch: its logits `[sequences, length, tags]` or `[sequences, classes]`, row-major.
     pub(crate) fn run(&mut self, batch: Batch) -> Result<Vec<f32>, InferenceError> {
         let (sequences, length) = (batch.sequences, batch.length);
         self.logits(batch).map_err(|source| InferenceError::Run { sequences, length, source })
@@ -47,17 +51,23 @@ impl Classifier {
         if self.token_types {
             inputs.push((TOKEN_TYPES, Tensor::from_array((shape, vec![0i64; shape[0] * shape[1]]))?.into()));
         }
+        if self.entity_starts {
+            inputs.push((ENTITY_STARTS, Tensor::from_array(([shape[0], 2], batch.entity_starts))?.into()));
+        }
         let outputs = self.session.run(inputs)?;
         let (found, logits) = outputs[LOGITS].try_extract_tensor::<f32>()?;
-        let expected = [shape[0] as i64, shape[1] as i64, self.tags as i64];
-        if **found != expected {
+        let mut expected = vec![shape[0] as i64, shape[1] as i64, self.outputs as i64];
+        if self.sequences {
+            expected.remove(1);
+        }
+        if **found != *expected {
             return Err(ort::Error::new(format!("logits have the shape {found}, expected {expected:?}")));
         }
         Ok(logits.to_vec())
     }
 }
 
-fn problems(session: &Session, tags: usize) -> Vec<String> {
+fn problems(session: &Session, folder: &ModelFolder) -> Vec<String> {
     let mut problems = Vec::new();
     for name in [INPUT_IDS, ATTENTION_MASK] {
         if !session.inputs().iter().any(|input| input.name() == name) {
@@ -65,8 +75,13 @@ fn problems(session: &Session, tags: usize) -> Vec<String> {
         }
     }
     for input in session.inputs() {
-        if ![INPUT_IDS, ATTENTION_MASK, TOKEN_TYPES].contains(&input.name()) {
+        let pairs = folder.sequences && input.name() == ENTITY_STARTS;
+        if !pairs && ![INPUT_IDS, ATTENTION_MASK, TOKEN_TYPES].contains(&input.name()) {
             problems.push(format!("it wants an input `{}`", input.name()));
+        } else if pairs {
+            if tensor(input).is_none_or(|(element, shape)| element != TensorElementType::Int64 || shape != [-1, 2]) {
+                problems.push(format!("its input `{}` is {}, expected int64 [batch, 2]", input.name(), input.dtype()));
+            }
         } else if tensor(input).is_none_or(|(element, shape)| element != TensorElementType::Int64 || shape != [-1, -1])
         {
             problems.push(format!(
@@ -80,13 +95,18 @@ fn problems(session: &Session, tags: usize) -> Vec<String> {
         problems.push(format!("it has no output `{LOGITS}`"));
         return problems;
     };
+    let (rank, form, what) =
+        if folder.sequences { (2, "[batch, classes]", "classes") } else { (3, "[batch, sequence, tags]", "tags") };
     match tensor(output) {
-        Some((TensorElementType::Float32, [_, _, width])) if [-1, tags as i64].contains(width) => {}
-        Some((TensorElementType::Float32, [_, _, width])) => {
-            problems.push(format!("its logits are {width} wide, but the labels in `labels.json` make {tags} tags"));
+        Some((TensorElementType::Float32, [first @ .., width])) if first.len() + 1 == rank => {
+            let outputs = folder.outputs();
+            if ![-1, outputs as i64].contains(width) {
+                problems.push(format!(
+                    "its logits are {width} wide, but the labels in `labels.json` make {outputs} {what}"
+                ));
+            }
         }
-        _ => problems
-            .push(format!("its output `{LOGITS}` is {}, expected float32 [batch, sequence, tags]", output.dtype())),
+        _ => problems.push(format!("its output `{LOGITS}` is {}, expected float32 {form}", output.dtype())),
     }
     problems
 }

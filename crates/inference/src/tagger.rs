@@ -5,11 +5,12 @@ use clinsynth_contract::{Digest, Encoding, Prediction, TagSet};
 use clinsynth_runtime::Runtime;
 use serde::{Deserialize, Serialize};
 
-use crate::InferenceError;
 use crate::batches::{Batch, plan};
 use crate::folder::ModelFolder;
+use crate::margins::{apply, choose};
 use crate::session::Classifier;
 use crate::windows::{check_encodings, merge, word_logits};
+use crate::{Decoding, InferenceError};
 
 /// How a model is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +39,13 @@ pub struct Tagger {
 impl Tagger {
     /// Loads the model of a folder as an export writes it: `model.onnx` (inputs `input_ids`, `attention_mask` and
     /// perhaps `token_type_ids`, int64 `[batch, sequence]`; output `logits`, float32 `[batch, sequence, tags]`),
-    /// `labels.json` and `config.json`.
+    /// `labels.json`, `config.json` and perhaps `decoding.json` ([`Decoding`]).
     ///
     /// Errors: a file is missing or says something else than the others, or the model is not of that form; see
     /// [`InferenceError`].
     pub fn load(runtime: &Runtime, folder: &Path, settings: &InferenceSettings) -> Result<Self, InferenceError> {
         let folder = ModelFolder::read(folder)?;
+        folder.check_task(false)?;
         let classifier = Classifier::load(runtime, &folder, settings.threads)?;
         tracing::debug!(model = folder.digest.short(), tags = folder.tags.len(), "loaded a token classifier");
         Ok(Self { folder, classifier, batch_tokens: settings.batch_tokens })
@@ -67,7 +69,7 @@ impl Tagger {
     /// The mentions of each example, in the order of the encodings, one row for each example. The windows of an
     /// example must stand together, in order. A word's logits are those at its first
     /// sub-token; its tag is that of the most probable well-formed sequence ([`TagSet::best_sequence`]); a span's score
-    /// is the mean probability of its tags.
+    /// is the mean probability of its tags, both after the margins of [`Decoding`].
     ///
     /// `observer` hears after each batch how many windows of how many are done, and may stop the work.
     ///
@@ -78,6 +80,37 @@ impl Tagger {
         encodings: &[Encoding],
         observer: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Vec<Prediction>, InferenceError> {
+        let mut logits = self.logits(encodings, observer)?;
+        for logits in &mut logits {
+            apply(logits, &self.folder.margins);
+        }
+        Ok(merge(encodings, &logits, &self.folder.tags, &self.folder.digest))
+    }
+
+    /// The margins by which the model does best on labelled windows that it did not learn from, label by label, by strict
+    /// F1; for `decoding.json`. Its own margins are not looked at.
+    ///
+    /// Errors: as [`Tagger::predict`]'s, and [`InferenceError::BadEncoding`] for a window without tags.
+    pub fn choose_margins(&mut self, labelled: &[Encoding]) -> Result<Decoding, InferenceError> {
+        for Encoding { example, window, tags, word_starts, .. } in labelled {
+            if tags.len() != word_starts.len() {
+                let problem = "it has no tags to choose margins by".to_owned();
+                return Err(InferenceError::BadEncoding { example: example.clone(), window: *window, problem });
+            }
+        }
+        let logits = self.logits(labelled, &mut |_, _| ControlFlow::Continue(()))?;
+        let gold =
+            |encoding: &Encoding| encoding.tags[encoding.owned_from as usize..encoding.owned_to as usize].to_vec();
+        let windows: Vec<_> = logits.into_iter().zip(labelled.iter().map(gold)).collect();
+        Ok(choose(&windows, &self.folder.tags))
+    }
+
+    /// The logits `[words, tags]` of the words that each window decides on.
+    fn logits(
+        &mut self,
+        encodings: &[Encoding],
+        observer: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Vec<f32>>, InferenceError> {
         check_encodings(encodings, &self.folder)?;
         let lengths: Vec<usize> = encodings.iter().map(|encoding| encoding.input_ids.len()).collect();
         let mut logits = vec![Vec::new(); encodings.len()];
@@ -89,7 +122,7 @@ impl Tagger {
                 return Err(InferenceError::Stopped { done, total });
             }
         }
-        Ok(merge(encodings, &logits, &self.folder.tags, &self.folder.digest))
+        Ok(logits)
     }
 
     /// Runs one batch and puts down the logits of its rows' words.

@@ -18,7 +18,7 @@ pub(crate) fn check_encodings(encodings: &[Encoding], model: &ModelFolder) -> Re
     Ok(())
 }
 
-fn check_encoding(encoding: &Encoding, model: &ModelFolder) -> Result<(), String> {
+pub(crate) fn check_encoding(encoding: &Encoding, model: &ModelFolder) -> Result<(), String> {
     let Encoding { input_ids, token_words, word_starts, word_ends, owned_from, owned_to, .. } = encoding;
     if input_ids.len() != token_words.len() || word_starts.len() != word_ends.len() {
         return Err("its columns differ in length".to_owned());

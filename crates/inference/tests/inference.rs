@@ -181,11 +181,11 @@ fn bad_folders_are_refused_with_the_reason() {
     let three = br#"{"vocab_size": 50, "max_position_embeddings": 24, "id2label": {"0": "O", "1": "B-Disease", "2": "I-Disease"}}"#;
     check(
         &[("labels.json", Some(b"[\"Disease\"]")), ("config.json", Some(three))],
-        "`F/model.onnx` is no exported token classifier: its logits are 5 wide, but the labels in `labels.json` make 3 tags",
+        "`F/model.onnx` is not the exported classifier that is asked for: its logits are 5 wide, but the labels in `labels.json` make 3 tags",
     );
     check(
         &[("model.onnx", Some(&fs::read(data("renamed.onnx")).unwrap()))],
-        "`F/model.onnx` is no exported token classifier: it has no input `input_ids`; it wants an input `ids`",
+        "`F/model.onnx` is not the exported classifier that is asked for: it has no input `input_ids`; it wants an input `ids`",
     );
     check(&[("model.onnx", Some(b"weights"))], "cannot load the model: ONNX Runtime 1.");
 }

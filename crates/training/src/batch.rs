@@ -19,8 +19,7 @@ pub(crate) struct Batch<'s> {
 }
 
 impl<'s> Batch<'s> {
-    pub(crate) fn new(samples: &'s [Sample], indices: &[usize]) -> Self {
-        let samples: Vec<&Sample> = indices.iter().map(|&index| &samples[index]).collect();
+    pub(crate) fn new(samples: Vec<&'s Sample>) -> Self {
         let length = samples.iter().map(|sample| padded(sample.ids.len())).max().unwrap_or(0);
         Self { samples, length }
     }
@@ -30,7 +29,7 @@ impl<'s> Batch<'s> {
         self.samples.iter().map(|sample| sample.ids.len()).sum()
     }
 
-    /// Words that carry a tag.
+    /// Words that carry a tag, or pairs.
     pub(crate) fn words(&self) -> usize {
         self.samples.iter().map(|sample| sample.tags.len()).sum()
     }
@@ -59,7 +58,12 @@ impl<'s> Batch<'s> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
     Ids,
-    Labels,
+    /// Tags of tokens.
+    Tags,
+    /// One class a sequence.
+    Class,
+    /// Where the entities of a pair start.
+    Starts,
     Bias,
 }
 
@@ -75,8 +79,9 @@ impl BatchInputs {
         let known = |spec: &TensorSpec| {
             let content = match (spec.name.as_str(), spec.element) {
                 ("input_ids", ElementType::Int64) => Content::Ids,
-                // One label a sequence, as sequence classification has it, is laid out otherwise.
-                ("labels", ElementType::Int64) if spec.shape.contains(&Dimension::Sequence) => Content::Labels,
+                ("labels", ElementType::Int64) if manifest.classifies_sequences() => Content::Class,
+                ("labels", ElementType::Int64) => Content::Tags,
+                ("entity_starts", ElementType::Int64) => Content::Starts,
                 ("attention_bias", ElementType::Float32) => Content::Bias,
                 _ => return Err(TrainingError::UnknownInput { name: spec.name.clone() }),
             };
@@ -110,18 +115,26 @@ impl BatchInputs {
     }
 
     fn fill(&self, values: &mut [i64], spec: &TensorSpec, content: Content, batch: &Batch<'_>) {
-        let along = batch.stride(&spec.shape, &Dimension::Sequence);
+        let along = match content {
+            Content::Starts => 1,
+            _ => batch.stride(&spec.shape, &Dimension::Sequence),
+        };
         let across = batch.stride(&spec.shape, &Dimension::Batch);
         values.fill(match content {
             Content::Ids => self.padding,
-            Content::Labels => IGNORED,
+            Content::Tags | Content::Class => IGNORED,
+            Content::Starts => 0,
             Content::Bias => BIAS,
         });
         for (row, sample) in batch.samples.iter().enumerate() {
             let mut set = |position: usize, value: i64| values[row * across + position * along] = value;
             match content {
                 Content::Ids => sample.ids.iter().enumerate().for_each(|(place, &id)| set(place, i64::from(id))),
-                Content::Labels => sample
+                Content::Class => set(0, sample.tags.first().map_or(IGNORED, |&class| i64::from(class))),
+                Content::Starts => {
+                    sample.starts.iter().enumerate().for_each(|(place, &start)| set(place, i64::from(start)));
+                }
+                Content::Tags => sample
                     .positions
                     .iter()
                     .zip(&sample.tags)
@@ -145,6 +158,7 @@ mod tests {
             ids: ids.to_vec(),
             positions: positions.to_vec(),
             tags: tags.to_vec(),
+            starts: vec![1, 2],
             owned: 0..tags.len(),
         };
         let samples = [sample(&[1, 5, 2], &[1], &[4]), sample(&[1, 6, 7, 8, 2], &[1, 3], &[0, 2])];
@@ -164,7 +178,9 @@ mod tests {
         check("input_ids", ids, &[Sequence, Batch], Content::Ids, &[1, 1, 5, 6, 2, 7, 9, 8, 9, 2, 9, 9]);
         check("input_ids", ids, &[Batch, Sequence], Content::Ids, &[1, 5, 2, 9, 9, 9, 1, 6, 7, 8, 2, 9]);
         let labels = [-100, -100, 4, 0, -100, -100, -100, 2, -100, -100, -100, -100];
-        check("labels", ids, &[Sequence, Batch], Content::Labels, &labels);
+        check("labels", ids, &[Sequence, Batch], Content::Tags, &labels);
+        check("labels", ids, &[Batch], Content::Class, &[4, 0]);
+        check("entity_starts", ids, &[Batch, Fixed(2)], Content::Starts, &[1, 2, 1, 2]);
         let bias = [0, 0, 0, BIAS, BIAS, BIAS, 0, 0, 0, 0, 0, BIAS];
         let shape = [Batch, Fixed(1), Fixed(1), Sequence];
         check("attention_bias", ElementType::Float32, &shape, Content::Bias, &bias);
@@ -172,7 +188,9 @@ mod tests {
 
     #[test]
     fn batches_are_padded_to_a_multiple_of_eight() {
-        let sample = Sample { example: String::new(), ids: vec![1; 9], positions: vec![1], tags: vec![0], owned: 0..1 };
-        assert_eq!(Batch::new(&[sample], &[0]).length, 16);
+        let ids = vec![1; 9];
+        let sample =
+            Sample { example: String::new(), ids, positions: vec![1], tags: vec![0], starts: vec![], owned: 0..1 };
+        assert_eq!(Batch::new(vec![&sample]).length, 16);
     }
 }

@@ -1,7 +1,10 @@
+use std::borrow::Cow;
+
 use clinsynth_contract::{Encoding, Manifest};
 
 use crate::artifact::Artifact;
 use crate::batching::{epoch_batches, token_budget};
+use crate::replacement::Replacement;
 use crate::sample::{self, Sample};
 use crate::state::Fingerprint;
 use crate::{Recipe, TrainingError};
@@ -11,6 +14,7 @@ pub(crate) struct Data {
     pub train: Vec<Sample>,
     pub dev: Vec<Sample>,
     lengths: Vec<usize>,
+    replacement: Replacement,
     budget: usize,
 }
 
@@ -24,11 +28,18 @@ impl Data {
         recipe: &Recipe,
         manifest: &Manifest,
     ) -> Result<Self, TrainingError> {
-        let samples = |rows, split| sample::samples(rows, split, &manifest.encoder, manifest.tags.len());
+        let pairs = manifest.classifies_sequences();
+        if pairs && recipe.mention_replacement > 0.0 {
+            let (field, value) = ("mention_replacement", recipe.mention_replacement.to_string());
+            return Err(TrainingError::BadRecipe { field, value, expected: "0 where whole sequences are classified" });
+        }
+        let samples = |rows, split| sample::samples(rows, split, &manifest.encoder, manifest.tags.len(), pairs);
         let (train, dev) = (samples(train, "train")?, samples(dev, "dev")?);
-        let lengths = train.iter().map(|sample| sample.ids.len()).collect();
+        let lengths: Vec<usize> = train.iter().map(|sample| sample.ids.len()).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let replacement = Replacement::new(&train, manifest.tags.len() / 2, recipe.mention_replacement, longest);
         let budget = token_budget(&train, recipe.batch_sequences);
-        Ok(Self { train, dev, lengths, budget })
+        Ok(Self { train, dev, lengths, replacement, budget })
     }
 
     /// What decides the result of a run on this data.
@@ -39,6 +50,11 @@ impl Data {
             train: sample::digest(&self.train),
             dev: sample::digest(&self.dev),
         }
+    }
+
+    /// The sample of the train split at `index` as a step sees it.
+    pub(crate) fn seen(&self, index: usize, seed: u64, step: u64) -> Cow<'_, Sample> {
+        self.replacement.apply(&self.train, index, seed, step)
     }
 
     /// The steps of an epoch, counted from 0, each of one batch or, with accumulation, several.

@@ -245,10 +245,12 @@ mod tests {
             ids: vec![1; tokens],
             positions: vec![1],
             tags: vec![0],
+            starts: vec![],
             owned: 0..1,
         };
         let samples = [sample(9), sample(60)];
-        let batches = [Batch::new(&samples, &[0, 0, 0]), Batch::new(&samples, &[0, 1])];
+        let batch = |indices: &[usize]| Batch::new(indices.iter().map(|&index| &samples[index]).collect());
+        let batches = [batch(&[0, 0, 0]), batch(&[0, 1])];
         let check = |words: &str, expected: &str| {
             assert_eq!(TrainingError::step(&batches, ort::Error::new(words)).to_string(), expected);
         };

@@ -23,7 +23,7 @@ const TOKENS: usize = 2048;
 pub(crate) struct Evaluation {
     /// Mean cross-entropy over the split's words.
     pub loss: f64,
-    /// Strict counts over the words that each window decides on.
+    /// Strict counts over the words that each window decides on, or over pairs.
     pub counts: Counts,
 }
 
@@ -34,6 +34,7 @@ pub(crate) struct Evaluator {
     session: Session,
     inputs: BatchInputs,
     tags: usize,
+    pairs: bool,
 }
 
 impl Evaluator {
@@ -56,7 +57,14 @@ impl Evaluator {
             Ok((binding, arena(&session)?))
         };
         let (binding, arena) = bind().map_err(TrainingError::compute("bound the eval graph"))?;
-        Ok(Self { binding, arena, session, inputs, tags: artifact.manifest.tags.len() })
+        Ok(Self {
+            binding,
+            arena,
+            session,
+            inputs,
+            tags: artifact.manifest.tags.len(),
+            pairs: artifact.manifest.classifies_sequences(),
+        })
     }
 
     /// Scores a split; `None` when the observer, called after each batch, breaks.
@@ -70,7 +78,7 @@ impl Evaluator {
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.ids.len()).collect();
         let (mut loss, mut words, mut counts) = (0.0, 0, Counts::default());
         for indices in sorted_batches(&lengths, TOKENS) {
-            let batch = Batch::new(samples, &indices);
+            let batch = Batch::new(indices.iter().map(|&index| &samples[index]).collect());
             let mean = self.run(&batch, &mut counts).map_err(TrainingError::compute("evaluated the dev split"))?;
             loss += f64::from(mean) * batch.words() as f64;
             words += batch.words();
@@ -90,6 +98,10 @@ impl Evaluator {
         let outputs = self.session.run_binding(&self.binding)?;
         let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
         for (row, sample) in batch.samples.iter().enumerate() {
+            if self.pairs {
+                counts.add_class(sample.tags[0], &logits[row * self.tags..(row + 1) * self.tags]);
+                continue;
+            }
             let at_word = |&position: &u32| {
                 let place = position as usize * batch.samples.len() + row;
                 &logits[place * self.tags..(place + 1) * self.tags]

@@ -40,6 +40,7 @@ mod pace;
 mod progress;
 mod random;
 mod recipe;
+mod replacement;
 mod run;
 mod sample;
 mod schedule;

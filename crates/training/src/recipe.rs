@@ -26,9 +26,12 @@ pub struct Recipe {
     /// Batches whose gradients make up one step, each counted by its words; the effective batch is so many times larger
     /// and takes the memory of one.
     pub accumulation: u32,
+    /// Chance with which each mention is exchanged, anew in each step, for another of its label (Dai and Adel 2020), from
+    /// 0 to 1.
+    pub mention_replacement: f64,
     /// Whether activations are dropped at the artifact's sites, at its rates.
     pub dropout: bool,
-    /// Seed of the order of the data and of dropout.
+    /// Seed of the order of the data, of dropout and of the mentions exchanged.
     pub seed: u64,
     /// Stop after this many epochs without a better dev F1.
     pub patience: Option<u32>,
@@ -82,6 +85,7 @@ impl Default for Recipe {
             max_gradient_norm: 1.0,
             batch_sequences: 16,
             accumulation: 1,
+            mention_replacement: 0.0,
             dropout: true,
             seed: 0,
             patience: None,
@@ -118,6 +122,12 @@ impl Recipe {
             ("max_gradient_norm", self.max_gradient_norm.to_string(), self.max_gradient_norm > 0.0, positive),
             ("batch_sequences", self.batch_sequences.to_string(), self.batch_sequences > 0, "at least 1"),
             ("accumulation", self.accumulation.to_string(), self.accumulation > 0, "at least 1"),
+            (
+                "mention_replacement",
+                self.mention_replacement.to_string(),
+                (0.0..=1.0).contains(&self.mention_replacement),
+                "a number from 0 to 1",
+            ),
             ("log_every", self.log_every.to_string(), self.log_every > 0, "at least 1"),
         ];
         match bounds.into_iter().find(|(_, _, holds, _)| !holds) {
@@ -166,6 +176,7 @@ mod tests {
         check(&Recipe { max_gradient_norm: 0.0, ..recipe() }, Some("max_gradient_norm"));
         check(&Recipe { batch_sequences: 0, ..recipe() }, Some("batch_sequences"));
         check(&Recipe { accumulation: 0, ..recipe() }, Some("accumulation"));
+        check(&Recipe { mention_replacement: -0.1, ..recipe() }, Some("mention_replacement"));
         check(&Recipe { log_every: 0, ..recipe() }, Some("log_every"));
     }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use crate::checkpoint::{Checkpoint, CheckpointFolder, OPTIMIZER, drop_moments};
 use crate::data::Data;
 use crate::evaluate::Evaluator;
 use crate::pace::Pace;
+use crate::sample::Sample;
 use crate::schedule::rate_factor;
 use crate::state::RunState;
 use crate::step::Stepper;
@@ -138,8 +140,11 @@ impl Run<'_, '_> {
 
     fn step(&mut self) -> Result<(), TrainingError> {
         let batches = &self.batches[self.state.batch];
-        let batches: Vec<Batch<'_>> = batches.iter().map(|batch| Batch::new(&self.data.train, batch)).collect();
-        let Recipe { schedule, warmup_fraction, .. } = *self.recipe;
+        let Recipe { schedule, warmup_fraction, seed, .. } = *self.recipe;
+        let seen = |&index: &usize| self.data.seen(index, seed, self.state.step);
+        let batches: Vec<Vec<Cow<'_, Sample>>> = batches.iter().map(|batch| batch.iter().map(seen).collect()).collect();
+        let batches: Vec<Batch<'_>> =
+            batches.iter().map(|batch| Batch::new(batch.iter().map(Cow::as_ref).collect())).collect();
         let factor = rate_factor(schedule, self.state.step, self.state.steps, warmup_fraction);
         let learning_rate = self.recipe.learning_rate * factor;
         let began = Instant::now();

@@ -4,7 +4,7 @@ use clinsynth_contract::{EncoderSummary, Encoding, Hasher};
 
 use crate::TrainingError;
 
-/// One window ready for batches: sub-tokens, and where the tag of each word stands.
+/// One window ready for batches: sub-tokens, and where the tag of each word stands; or one pair with its class.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
     /// The example it belongs to.
@@ -13,13 +13,15 @@ pub(crate) struct Sample {
     pub ids: Vec<u32>,
     /// First sub-token of each word that has one.
     pub positions: Vec<u32>,
-    /// Tag of each of these words.
+    /// Tag of each of these words; of a pair, its class alone.
     pub tags: Vec<u32>,
+    /// Of a pair: the sub-tokens at which its entities start.
+    pub starts: Vec<u32>,
     /// Those of them that this window decides on.
     pub owned: Range<usize>,
 }
 
-/// Checks the rows of a split against the encoder and its tags; rows without a word are left out.
+/// Checks the rows of a split against the manifest's encoder and its tags or classes; rows without a word are left out.
 ///
 /// Errors: [`TrainingError::EmptySplit`] and those that name an example.
 pub(crate) fn samples(
@@ -27,11 +29,17 @@ pub(crate) fn samples(
     split: &'static str,
     encoder: &EncoderSummary,
     tags: usize,
+    pairs: bool,
 ) -> Result<Vec<Sample>, TrainingError> {
     let mut samples = Vec::with_capacity(rows.len());
     for row in rows {
-        check(row, encoder, tags)?;
-        samples.extend(sample(row)?);
+        check(row, encoder)?;
+        if pairs {
+            samples.push(pair(row, tags)?);
+        } else {
+            check_tags(row, tags)?;
+            samples.extend(sample(row)?);
+        }
     }
     match samples.len() {
         0 => Err(TrainingError::EmptySplit { split }),
@@ -50,14 +58,14 @@ pub(crate) fn digest(samples: &[Sample]) -> clinsynth_contract::Digest {
     let mut hasher = Hasher::new();
     for sample in samples {
         let owned = [sample.owned.start as u32, sample.owned.end as u32];
-        hasher = [&sample.ids[..], &sample.positions, &sample.tags, &owned]
+        hasher = [&sample.ids[..], &sample.positions, &sample.tags, &owned, &sample.starts]
             .into_iter()
             .fold(hasher, |hasher, values| hasher.field(bytes(values)));
     }
     hasher.finish()
 }
 
-fn check(row: &Encoding, encoder: &EncoderSummary, tags: usize) -> Result<(), TrainingError> {
+fn check(row: &Encoding, encoder: &EncoderSummary) -> Result<(), TrainingError> {
     let example = || row.example.clone();
     let length = row.input_ids.len();
     if length > encoder.positions {
@@ -67,16 +75,36 @@ fn check(row: &Encoding, encoder: &EncoderSummary, tags: usize) -> Result<(), Tr
         let problem = format!("{length} sub-tokens, but words for {}", row.token_words.len());
         return Err(TrainingError::BrokenRow { example: example(), problem });
     }
-    if row.tags.is_empty() && !row.word_starts.is_empty() {
-        return Err(TrainingError::Unlabelled { example: example() });
-    }
-    if let Some(&tag) = row.tags.iter().find(|&&tag| tag as usize >= tags) {
-        return Err(TrainingError::UnknownTag { example: example(), tag, known: tags });
-    }
     match row.input_ids.iter().find(|&&token| token as usize >= encoder.vocabulary) {
         Some(&token) => Err(TrainingError::UnknownToken { example: example(), token, vocabulary: encoder.vocabulary }),
         None => Ok(()),
     }
+}
+
+fn check_tags(row: &Encoding, tags: usize) -> Result<(), TrainingError> {
+    if row.tags.is_empty() && !row.word_starts.is_empty() {
+        return Err(TrainingError::Unlabelled { example: row.example.clone() });
+    }
+    match row.tags.iter().find(|&&tag| tag as usize >= tags) {
+        Some(&tag) => Err(TrainingError::UnknownTag { example: row.example.clone(), tag, known: tags }),
+        None => Ok(()),
+    }
+}
+
+/// A row that is a pair; its class stands where tags do.
+fn pair(row: &Encoding, classes: usize) -> Result<Sample, TrainingError> {
+    let example = || row.example.clone();
+    let Some(class) = row.class else { return Err(TrainingError::Unlabelled { example: example() }) };
+    if class as usize >= classes {
+        return Err(TrainingError::UnknownTag { example: example(), tag: class, known: classes });
+    }
+    if row.entity_starts.len() != 2 || row.entity_starts.iter().any(|&start| start as usize >= row.input_ids.len()) {
+        let problem = format!("entities that start at {:?} of {} sub-tokens", row.entity_starts, row.input_ids.len());
+        return Err(TrainingError::BrokenRow { example: example(), problem });
+    }
+    let starts = row.entity_starts.clone();
+    let ids = row.input_ids.clone();
+    Ok(Sample { example: example(), ids, positions: Vec::new(), tags: vec![class], starts, owned: 0..1 })
 }
 
 fn sample(row: &Encoding) -> Result<Option<Sample>, TrainingError> {
@@ -101,7 +129,8 @@ fn sample(row: &Encoding) -> Result<Option<Sample>, TrainingError> {
     }
     owned.end = owned.end.max(owned.start);
     let found = !tags.is_empty();
-    Ok(found.then(|| Sample { example: row.example.clone(), ids: row.input_ids.clone(), positions, tags, owned }))
+    let (example, ids) = (row.example.clone(), row.input_ids.clone());
+    Ok(found.then(|| Sample { example, ids, positions, tags, starts: Vec::new(), owned }))
 }
 
 #[cfg(test)]
@@ -139,23 +168,24 @@ mod tests {
     fn check(change: impl FnOnce(&mut Encoding), expected: &str) {
         let mut changed = row();
         change(&mut changed);
-        let error = samples(&[row(), changed], "train", &encoder(), 3).unwrap_err();
+        let error = samples(&[row(), changed], "train", &encoder(), 3, false).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
 
     #[test]
     fn tags_stand_at_first_sub_tokens() {
-        let found = samples(&[row()], "train", &encoder(), 3).unwrap();
+        let found = samples(&[row()], "train", &encoder(), 3, false).unwrap();
         let expected = Sample {
             example: "e1".into(),
             ids: vec![1, 4, 5, 6, 7, 2],
             positions: vec![1, 3, 4],
             tags: vec![1, 2, 0],
+            starts: vec![],
             owned: 0..3,
         };
         assert_eq!(found, [expected]);
         let window = Encoding { owned_from: 1, owned_to: 2, ..row() };
-        assert_eq!(samples(&[window], "dev", &encoder(), 3).unwrap()[0].owned, 1..2);
+        assert_eq!(samples(&[window], "dev", &encoder(), 3, false).unwrap()[0].owned, 1..2);
     }
 
     #[test]
@@ -178,15 +208,34 @@ mod tests {
     }
 
     #[test]
+    fn pairs_bring_their_class_and_their_starts() {
+        let row = Encoding { class: Some(2), entity_starts: vec![1, 3], tags: Vec::new(), ..row() };
+        let made = samples(std::slice::from_ref(&row), "train", &encoder(), 3, true).unwrap().remove(0);
+        assert_eq!((made.tags, made.starts, made.positions, made.owned), (vec![2], vec![1, 3], vec![], 0..1));
+        let check = |row: Encoding, expected: &str| {
+            assert_eq!(samples(&[row], "train", &encoder(), 3, true).unwrap_err().to_string(), expected);
+        };
+        check(
+            Encoding { class: None, ..row.clone() },
+            "example `e1` carries no tags: only labelled examples can be trained on",
+        );
+        check(
+            Encoding { entity_starts: vec![1, 6], ..row.clone() },
+            "example `e1`: entities that start at [1, 6] of 6 sub-tokens",
+        );
+        assert!(samples(&[Encoding { class: Some(3), ..row }], "train", &encoder(), 3, true).is_err());
+    }
+
+    #[test]
     fn splits_without_words_are_empty() {
         let wordless = Encoding { input_ids: vec![1, 2], token_words: vec![-1, -1], ..Encoding::default() };
-        let error = samples(&[wordless], "dev", &encoder(), 3).unwrap_err();
+        let error = samples(&[wordless], "dev", &encoder(), 3, false).unwrap_err();
         assert!(matches!(error, TrainingError::EmptySplit { split: "dev" }), "{error}");
     }
 
     #[test]
     fn digest_sees_tags() {
-        let samples = |row| samples(&[row], "train", &encoder(), 3).unwrap();
+        let samples = |row| samples(&[row], "train", &encoder(), 3, false).unwrap();
         let changed = Encoding { tags: vec![1, 0, 0], ..row() };
         assert_ne!(digest(&samples(row())), digest(&samples(changed)));
     }

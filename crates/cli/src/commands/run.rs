@@ -104,7 +104,9 @@ fn conclude(layout: &Layout, pipeline: &str, summary: &Summary, began: Instant) 
         found.map(|output| output.path(layout)).collect()
     };
     if let Some(table) = scores::table(&outputs("scores"))? {
-        println!("\nStrict entity scores in per cent (95 % bootstrap intervals over documents)\n{table}");
+        println!(
+            "\nScores in per cent, mentions by the strict rule (95 % bootstrap intervals over documents)\n{table}"
+        );
     }
     for (step, action) in &summary.finished {
         if let Some(report) = action.output("report.html") {

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bounds;
+use super::generate::Task;
+use crate::Labels;
 
 /// Options of `uses: train`: an encoder is fine-tuned on the examples' train split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -11,6 +13,12 @@ use super::bounds;
 pub struct TrainOptions {
     /// Name of a provisioned encoder, or a folder (with a `/` in it) that holds one, relative to the pipeline file.
     pub encoder: String,
+    /// What is learnt: mentions, or the relation of pairs of them.
+    pub task: Task,
+    /// With `task: re`: the classes of pairs, one for pairs without a relation included.
+    pub relations: Labels,
+    /// With `task: re`: which pairs there are, and how they are shown.
+    pub pairs: PairOptions,
     /// Passes over the train split.
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
@@ -59,14 +67,59 @@ pub struct TrainOptions {
     pub max_gradient_norm: f64,
     /// What matrices are multiplied in.
     pub precision: TrainPrecision,
+    /// Chance with which each mention is exchanged, anew in each step, for another mention of its label from the train
+    /// split: a model then learns what stands around mentions besides what they are called.
+    #[serde(deserialize_with = "bounds::fraction")]
+    #[schemars(range(min = 0, max = 1))]
+    pub replace_mentions: f64,
     /// Whether activations are dropped, at the rates of the encoder's own configuration.
     pub dropout: bool,
     /// Epochs without a better dev F1 after which training stops; null for never.
     pub patience: Option<u32>,
-    /// Seed of the new layer's weights, the order of batches and the dropout masks.
+    /// Seed of the new layer's weights, the order of batches, the mentions exchanged and the dropout masks.
     pub seed: u64,
     /// Optimizer steps between two checkpoints, besides the one at the end of each epoch and one a minute; 0 for none.
     pub checkpoint_steps: u32,
+}
+
+/// Which pairs of mentions a relation is looked for in, and how they are shown to the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct PairOptions {
+    /// How the two mentions are shown.
+    pub form: PairForm,
+    /// Labels of head and tail, such as `[[Chemical, Disease]]`: every such pair is judged, besides those that an example
+    /// lists.
+    pub between: Vec<[String; 2]>,
+    /// The relation of a pair that an example does not list.
+    pub unlisted: Option<String>,
+    /// What each pair counts in the loss.
+    pub weights: ClassWeights,
+}
+
+/// How two mentions are shown to the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum PairForm {
+    /// Replaced by their labels, as in `@GENE$`; the first sub-token stands for the sentence.
+    #[default]
+    Mask,
+    /// Between markers that the vocabulary is given; the two opening ones stand for the pair.
+    Mark,
+}
+
+/// What each pair counts in the loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum ClassWeights {
+    /// As much as any other.
+    #[default]
+    Equal,
+    /// So that all relations count alike, however many pairs have them.
+    Balanced,
 }
 
 /// Precision of the matrix products in training.
@@ -101,6 +154,9 @@ impl Default for TrainOptions {
     fn default() -> Self {
         Self {
             encoder: "all-MiniLM-L6-v2".to_owned(),
+            task: Task::Ner,
+            relations: Labels::default(),
+            pairs: PairOptions::default(),
             epochs: 4,
             learning_rate: 3e-4,
             batch_size: 16,
@@ -115,6 +171,7 @@ impl Default for TrainOptions {
             weight_decay: 0.01,
             max_gradient_norm: 1.0,
             precision: TrainPrecision::Auto,
+            replace_mentions: 0.0,
             dropout: true,
             patience: None,
             seed: 0,

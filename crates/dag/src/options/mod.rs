@@ -17,6 +17,6 @@ pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
 pub use generate::{GenerateOptions, Sampling, Task};
 pub use import::{DiscontinuousPolicy, ImportFormat, ImportOptions};
-pub use learn::{PredictOptions, TrainOptions, TrainPrecision, TrainSchedule};
+pub use learn::{ClassWeights, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule};
 pub use measure::{EvaluateOptions, Interval, ReportOptions};
 pub use run::CommandOptions;

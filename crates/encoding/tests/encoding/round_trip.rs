@@ -149,6 +149,9 @@ fn a_row_is_what_the_contract_says() {
     let encoded = encoder("wordpiece.json", 32, 4).encode_examples(std::slice::from_ref(&example), &labels()).unwrap();
     let breast = 4 + 72 + 14 + 1;
     let row = Encoding {
+        pair: Vec::new(),
+        entity_starts: Vec::new(),
+        class: None,
         example: "e1".to_owned(),
         document: "d1".to_owned(),
         window: 0,

@@ -1,48 +1,115 @@
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use clinsynth_contract::Example;
+use clinsynth_contract::{Example, Prediction, ScoredRelation, ScoredSpan};
 use clinsynth_dag::PredictOptions;
-use clinsynth_encoding::{Encoder, EncodingSettings, Text};
-use clinsynth_inference::{InferenceError, InferenceSettings, Tagger};
+use clinsynth_encoding::{Encoded, Encoder, EncodingSettings, PairSettings, Text};
+use clinsynth_inference::{InferenceError, InferenceSettings, PairClassifier, Tagger};
 use clinsynth_runtime::Runtime;
 
-use super::train::ENCODING;
+use super::train::{ENCODING, PAIRS};
 use crate::RunnerError;
 use crate::execute::{Context, Made};
 use crate::layout::read_json;
 
-/// A trained model marks mentions in the examples' texts; their own labels are not looked at.
+/// A trained model marks mentions in the examples' texts, or says how their mentions are related; the examples' own
+/// labels of either are not looked at.
 pub(crate) fn predict(context: &mut Context<'_>, options: &PredictOptions) -> Result<Made, RunnerError> {
     let model = context.path("model")?.to_owned();
     let examples: Vec<Example> = context.rows("examples")?;
-    let runtime = Runtime::load(context.machine.onnxruntime()?)?;
-    let settings = InferenceSettings { threads: context.threads(), batch_tokens: options.batch_tokens as usize };
-    let mut tagger = Tagger::load(&runtime, &model, &settings)?;
-    let encoder = encoder(&model, &tagger)?;
-    let encodings = encoder.encode_texts(examples.iter().map(Text::from))?;
-    let mut predictions = tagger
-        .predict(&encodings, &mut |done, total| {
-            context.progress("tagging windows", done as u64, total as u64, "");
-            if context.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-        .map_err(|error| match error {
-            InferenceError::Stopped { .. } => RunnerError::Interrupted,
-            other => RunnerError::Inference(other),
-        })?;
+    let mut predictions = match read_json::<PairSettings>(&model.join(PAIRS))? {
+        Some(pairs) => relations(context, options, &model, &examples, &pairs)?,
+        None => mentions(context, options, &model, &examples)?,
+    };
     let sensitivity = context.sensitivity("predictions");
     for prediction in &mut predictions {
-        prediction.spans.retain(|span| f64::from(span.score) >= options.min_score);
         prediction.sensitivity = prediction.sensitivity.max(sensitivity);
     }
     Ok(Made { outputs: vec![context.write("predictions", predictions)?], ..Made::default() })
 }
 
+fn mentions(
+    context: &mut Context<'_>,
+    options: &PredictOptions,
+    model: &Path,
+    examples: &[Example],
+) -> Result<Vec<Prediction>, RunnerError> {
+    let runtime = Runtime::load(context.machine.onnxruntime()?)?;
+    let mut tagger = Tagger::load(&runtime, model, &settings(context, options))?;
+    let encoder = encoder(model, tagger.limits())?;
+    let encodings = encoder.encode_texts(examples.iter().map(Text::from))?;
+    let observer = &mut |done, total| told(context, "tagging windows", done, total);
+    let mut predictions = tagger.predict(&encodings, observer).map_err(interrupted)?;
+    for prediction in &mut predictions {
+        prediction.spans.retain(|span| f64::from(span.score) >= options.min_score);
+    }
+    Ok(predictions)
+}
+
+/// The examples' own mentions with the relation of each pair. A pair that could not be shown to the model is left out
+/// and counted.
+fn relations(
+    context: &mut Context<'_>,
+    options: &PredictOptions,
+    model: &Path,
+    examples: &[Example],
+    pairs: &PairSettings,
+) -> Result<Vec<Prediction>, RunnerError> {
+    let runtime = Runtime::load(context.machine.onnxruntime()?)?;
+    let mut classifier = PairClassifier::load(&runtime, model, &settings(context, options))?;
+    let encoder = encoder(model, classifier.limits())?;
+    let Encoded { encodings, misaligned } = encoder.encode_pairs(examples, pairs, None)?;
+    if !misaligned.is_empty() {
+        let left_out = misaligned.len();
+        context.note(format!("{left_out} pairs overlap or stand too far apart for a window and have no prediction"));
+    }
+    let observer = &mut |done, total| told(context, "classifying pairs", done, total);
+    let found = classifier.predict(&encodings, observer).map_err(interrupted)?;
+    let mut by_example: BTreeMap<&str, Vec<ScoredRelation>> = BTreeMap::new();
+    for (encoding, found) in encodings.iter().zip(found) {
+        let [head, tail] = encoding.pair[..] else { continue };
+        let label = classifier.classes()[found.class].clone();
+        let relation = ScoredRelation { head, tail, label, score: found.score };
+        by_example.entry(&encoding.example).or_default().push(relation);
+    }
+    let model = classifier.digest().to_string();
+    let prediction = |example: &Example| Prediction {
+        example: example.id.clone(),
+        document: example.document.clone(),
+        spans: example.entities.iter().map(given).collect(),
+        relations: by_example.remove(example.id.as_str()).unwrap_or_default(),
+        model: model.clone(),
+        sensitivity: example.sensitivity,
+    };
+    Ok(examples.iter().map(prediction).collect())
+}
+
+/// A mention that was not looked for.
+fn given(entity: &clinsynth_contract::Entity) -> ScoredSpan {
+    ScoredSpan { start: entity.start, end: entity.end, label: entity.label.clone(), score: 1.0 }
+}
+
+fn settings(context: &Context<'_>, options: &PredictOptions) -> InferenceSettings {
+    InferenceSettings { threads: context.threads(), batch_tokens: options.batch_tokens as usize }
+}
+
+fn told(context: &mut Context<'_>, what: &str, done: usize, total: usize) -> ControlFlow<()> {
+    context.progress(what, done as u64, total as u64, "");
+    if context.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+fn interrupted(error: InferenceError) -> RunnerError {
+    match error {
+        InferenceError::Stopped { .. } => RunnerError::Interrupted,
+        other => RunnerError::Inference(other),
+    }
+}
+
 /// The model folder brings its tokenizer and how texts were cut for training.
-fn encoder(model: &Path, tagger: &Tagger) -> Result<Encoder, RunnerError> {
+fn encoder(model: &Path, (rows, positions): (usize, usize)) -> Result<Encoder, RunnerError> {
     let settings: EncodingSettings = read_json(&model.join(ENCODING))?.unwrap_or_default();
     let encoder = Encoder::load(&model.join("tokenizer.json"), &settings)?;
-    let (rows, positions) = tagger.limits();
     encoder.check_encoder(rows, positions)?;
     Ok(encoder)
 }

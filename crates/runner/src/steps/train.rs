@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clinsynth_artifacts::{BuildSettings, Rates, build, export};
-use clinsynth_contract::{Encoding, Example, HistoryPoint, Split, TagSet};
-use clinsynth_dag::{TrainOptions, TrainPrecision, TrainSchedule};
-use clinsynth_encoding::{Encoded, Encoder, EncodingSettings};
+use clinsynth_artifacts::{
+    BuildSettings, Classification, Pooling, Rates, add_markers, build, build_classifier, export,
+};
+use clinsynth_contract::{Encoding, Example, HistoryPoint, Manifest, Split, TagSet};
+use clinsynth_dag::{ClassWeights, PairForm, Task, TrainOptions, TrainPrecision, TrainSchedule};
+use clinsynth_encoding::{Encoded, Encoder, EncodingSettings, PairForm as Shown, PairSettings};
+use clinsynth_inference::{Decoding, InferenceSettings, Tagger};
 use clinsynth_runtime::Runtime;
 use clinsynth_training::{Outcome, Phase, Precision, Progress, Recipe, Schedule, TrainingError, train as fit};
 use serde_json::json;
@@ -20,18 +23,20 @@ use crate::objects::Staged;
 /// File of a model folder that says how texts were cut into windows.
 pub(crate) const ENCODING: &str = "encoding.json";
 
+/// File of a model folder that says which pairs of mentions it classifies; absent from a model of mentions.
+pub(crate) const PAIRS: &str = "pairs.json";
+
 /// An encoder is fine-tuned on the train split, the best epoch on the dev split is exported.
 pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result<Made, RunnerError> {
     let examples: Vec<Example> = context.rows("examples")?;
-    let tags = TagSet::new(context.plan.labels.clone())?;
-    let encoder_folder = context.machine.encoder(&encoder_of(context.step, options))?;
+    let encoder_folder = encoder_folder(context, options)?;
     let settings =
         EncodingSettings { max_tokens: options.max_length as usize, overlap_words: options.overlap as usize };
     let encoder = Encoder::load(&encoder_folder.join("tokenizer.json"), &settings)?;
-    let (train, dev, misaligned) = splits(context, &encoder, &examples, &tags)?;
+    let (train, dev, misaligned) = splits(context, &encoder, &examples, options)?;
 
     let artifact = context.work.join("artifact");
-    let manifest = built(&encoder_folder, &tags, options, &artifact)?;
+    let manifest = built(context, &encoder_folder, options, &train, &artifact)?;
     encoder.check_encoder(manifest.encoder.vocabulary, manifest.encoder.positions)?;
     let runtime = Runtime::load(context.machine.onnxruntime()?)?;
     let outcome = fitted(context, options, &runtime, &artifact, &train, &dev)?;
@@ -39,24 +44,70 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
     let model = context.out.join("model");
     export(&artifact, &outcome.best_checkpoint, &model)?;
     write_json(&model.join(ENCODING), &settings)?;
+    if options.task == Task::Re {
+        write_json(&model.join(PAIRS), &pair_settings(options))?;
+    }
     write_card(context, options, &model, &train, &dev, &outcome)?;
-    let facts = BTreeMap::from([
+    let mut facts = BTreeMap::from([
         ("train windows".to_owned(), json!(train.len())),
         ("dev windows".to_owned(), json!(dev.len())),
-        ("mentions on no word boundary".to_owned(), json!(misaligned)),
+        (unfit(options.task).to_owned(), json!(misaligned)),
         ("kept epoch".to_owned(), json!(outcome.best_epoch)),
-        ("dev F1 of the kept epoch".to_owned(), json!(outcome.best_dev_f1)),
+        (format!("dev {} of the kept epoch", figure(options.task)), json!(outcome.best_dev_f1)),
         ("steps".to_owned(), json!(outcome.steps)),
     ]);
+    if options.task == Task::Ner {
+        let settings = InferenceSettings { threads: context.threads(), ..InferenceSettings::default() };
+        let decoding = Tagger::load(&runtime, &model, &settings)?.choose_margins(&dev)?;
+        write_json(&model.join(Decoding::FILE), &decoding)?;
+        facts.insert("margins over no mention".to_owned(), json!(decoding.margins));
+    }
     let history = context.write::<HistoryPoint>("history", outcome.history)?;
     Ok(Made { outputs: vec![Staged::plain("model", model, context.sensitivity("model")), history], facts })
+}
+
+/// The encoder that the options name, with markers for pairs where they are asked for.
+fn encoder_folder(context: &Context<'_>, options: &TrainOptions) -> Result<PathBuf, RunnerError> {
+    let folder = context.machine.encoder(&encoder_of(context.step, options))?;
+    let markers = pair_settings(options).form.markers();
+    if options.task == Task::Ner || markers.is_empty() {
+        return Ok(folder);
+    }
+    let marked = context.work.join("encoder");
+    // Written anew each time: the same bytes, and never half of them.
+    add_markers(&folder, markers, options.seed, &marked)?;
+    Ok(marked)
+}
+
+fn pair_settings(options: &TrainOptions) -> PairSettings {
+    let form = match options.pairs.form {
+        PairForm::Mask => Shown::Mask,
+        PairForm::Mark => Shown::Mark,
+    };
+    PairSettings { form, between: options.pairs.between.clone(), unlisted: options.pairs.unlisted.clone() }
+}
+
+/// What the dev split is scored by: of pairs, each of which has one class and is given one, micro F1 is the accuracy.
+const fn figure(task: Task) -> &'static str {
+    match task {
+        Task::Ner => "F1",
+        Task::Re => "accuracy",
+    }
+}
+
+/// What is reported when it cannot be shown to the model as it is.
+const fn unfit(task: Task) -> &'static str {
+    match task {
+        Task::Ner => "mentions on no word boundary",
+        Task::Re => "pairs left out",
+    }
 }
 
 fn splits(
     context: &mut Context<'_>,
     encoder: &Encoder,
     examples: &[Example],
-    tags: &TagSet,
+    options: &TrainOptions,
 ) -> Result<(Vec<Encoding>, Vec<Encoding>, usize), RunnerError> {
     let of =
         |split| -> Vec<Example> { examples.iter().filter(|example| example.split == Some(split)).cloned().collect() };
@@ -68,24 +119,35 @@ fn splits(
             return Err(RunnerError::Empty { step: context.step.id.clone(), what });
         }
     }
-    let Encoded { encodings: train, misaligned } = encoder.encode_examples(&train, tags)?;
-    let Encoded { encodings: dev, misaligned: more } = encoder.encode_examples(&dev, tags)?;
+    let tags = TagSet::new(context.plan.labels.clone())?;
+    let encode = |examples: &[Example]| match options.task {
+        Task::Ner => encoder.encode_examples(examples, &tags),
+        Task::Re => encoder.encode_pairs(examples, &pair_settings(options), Some(&options.relations.names())),
+    };
+    let Encoded { encodings: train, misaligned } = encode(&train)?;
+    let Encoded { encodings: dev, misaligned: more } = encode(&dev)?;
     let misaligned = misaligned.len() + more.len();
     if misaligned > 0 {
-        context.note(format!("{misaligned} mentions do not start and end on words and were widened or left out"));
+        context.note(match options.task {
+            Task::Ner => {
+                format!("{misaligned} mentions do not start and end on words and were widened or left out")
+            }
+            Task::Re => format!("{misaligned} pairs overlap or stand too far apart for a window and were left out"),
+        });
     }
     Ok((train, dev, misaligned))
 }
 
 /// The artifact folder of this step: built once, kept between interruptions.
 fn built(
+    context: &Context<'_>,
     encoder: &Path,
-    tags: &TagSet,
     options: &TrainOptions,
+    train: &[Encoding],
     artifact: &Path,
-) -> Result<clinsynth_contract::Manifest, RunnerError> {
+) -> Result<Manifest, RunnerError> {
     if artifact.join("manifest.json").exists() {
-        return Ok(clinsynth_contract::Manifest::read(artifact)?);
+        return Ok(Manifest::read(artifact)?);
     }
     // Half a folder of an interrupted build is made anew.
     if artifact.exists() {
@@ -97,7 +159,32 @@ fn built(
         frozen_layers: options.freeze_layers as usize,
     };
     let settings = BuildSettings { dropout: options.dropout, seed: options.seed, rates };
-    Ok(build(encoder, tags, &settings, artifact)?)
+    if options.task == Task::Ner {
+        return Ok(build(encoder, &TagSet::new(context.plan.labels.clone())?, &settings, artifact)?);
+    }
+    let classes = options.relations.names();
+    let weights = match options.pairs.weights {
+        ClassWeights::Equal => Vec::new(),
+        ClassWeights::Balanced => balanced(train, classes.len()),
+    };
+    let pooling = match options.pairs.form {
+        PairForm::Mask => Pooling::FirstToken,
+        PairForm::Mark => Pooling::EntityStarts,
+    };
+    let classification = Classification { classes, pooling, weights, smoothing: 0.0 };
+    Ok(build_classifier(encoder, &classification, &settings, artifact)?)
+}
+
+/// Weights by which all classes count alike: `pairs / (classes · pairs of the class)`, scikit-learn's `balanced`. A class
+/// without pairs weighs 1: it has no part in the loss.
+fn balanced(train: &[Encoding], classes: usize) -> Vec<f32> {
+    let of = |class: usize| train.iter().filter(|row| row.class == Some(class as u32)).count();
+    (0..classes)
+        .map(|class| match of(class) {
+            0 => 1.0,
+            count => train.len() as f32 / (classes * count) as f32,
+        })
+        .collect()
 }
 
 fn fitted(
@@ -126,6 +213,7 @@ fn fitted(
             TrainPrecision::Fp32 => Precision::Fp32,
             TrainPrecision::Bf16 => Precision::Bf16,
         },
+        mention_replacement: options.replace_mentions,
         dropout: options.dropout,
         seed: options.seed,
         patience: options.patience,
@@ -168,19 +256,35 @@ fn write_card(
 ) -> Result<(), RunnerError> {
     let inputs: Vec<String> =
         context.lineage.inputs.iter().map(|input| format!("- `{}`, digest `{}`", input.name, input.digest)).collect();
+    let (title, rows, figure, tensors) = match options.task {
+        Task::Ner => (
+            format!("Token classifier for {}", context.plan.labels.join(", ")),
+            "windows",
+            "strict micro F1",
+            "`model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence) and gives `logits` (float32, \
+             batch × sequence × tags); tags are in `config.json` under `id2label`.",
+        ),
+        Task::Re => (
+            format!("Classifier of pairs: {}", options.relations.names().join(", ")),
+            "pairs",
+            "accuracy",
+            "`model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence), and `entity_starts` (int64, batch \
+             × 2) if pairs are marked, and gives `logits` (float32, batch × classes); classes are in `config.json` under \
+             `id2label`, how pairs are shown in `pairs.json`.",
+        ),
+    };
     let card = format!(
-        "# Token classifier for {labels}\n\n\
+        "# {title}\n\n\
          Made by clinsynth {version}, step `{step}` of pipeline `{pipeline}`, key `{key}`.\n\n\
          ## Training\n\n\
-         Encoder `{encoder}`, {epochs} epochs, learning rate {rate}, seed {seed}; {train} windows to learn from, {dev} to choose \
-         the epoch on. Kept epoch {best}, strict micro F1 {f1:.4} on the dev split.\n\n\
+         Encoder `{encoder}`, {epochs} epochs, learning rate {rate}, seed {seed}; {train} {rows} to learn from, {dev} to choose \
+         the epoch on. Kept epoch {best}, {figure} {f1:.4} on the dev split.\n\n\
          Data sensitivity: {sensitivity}.\n\n{inputs}\n\n\
          ## Use\n\n\
-         `model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence) and gives `logits` (float32, batch × \
-         sequence × tags); tags are in `config.json` under `id2label`.\n\n\
+         {tensors}\n\n\
          A score on a dev split of machine-written text says little about clinical text: measure on your own before use. Not a \
          medical device.\n",
-        labels = context.plan.labels.join(", "),
+        title = title,
         version = env!("CARGO_PKG_VERSION"),
         step = context.step.id,
         pipeline = context.plan.name,
@@ -189,6 +293,9 @@ fn write_card(
         epochs = options.epochs,
         rate = options.learning_rate,
         seed = options.seed,
+        rows = rows,
+        figure = figure,
+        tensors = tensors,
         train = train.len(),
         dev = dev.len(),
         best = outcome.best_epoch,

@@ -49,6 +49,7 @@ fn numbers_lists_and_structs_are_json() {
             { "start": 2, "end": 9, "label": "Disease", "score": 0.5 },
             { "start": 12, "end": 14, "label": "Chemical", "score": null },
         ],
+        "relations": [],
         "model": "",
         "sensitivity": "synthetic",
     });

@@ -61,8 +61,9 @@ pub(crate) fn any_example() -> impl Strategy<Value = Example> {
 pub(crate) fn any_encoding() -> impl Strategy<Value = Encoding> {
     let numbers = || vec(any::<u32>(), 0..9);
     let lists = (numbers(), vec(any::<i32>(), 0..9), numbers(), numbers(), numbers());
-    (text(), text(), any::<[u32; 3]>(), lists, any_sensitivity()).prop_map(
-        |(example, document, [window, owned_from, owned_to], lists, sensitivity)| Encoding {
+    let pair = (vec(any::<u32>(), 0..3), vec(any::<u32>(), 0..3), option::of(any::<u32>()));
+    (text(), text(), any::<[u32; 3]>(), lists, pair, any_sensitivity()).prop_map(
+        |(example, document, [window, owned_from, owned_to], lists, pair, sensitivity)| Encoding {
             example,
             document,
             window,
@@ -73,6 +74,9 @@ pub(crate) fn any_encoding() -> impl Strategy<Value = Encoding> {
             tags: lists.4,
             owned_from,
             owned_to,
+            pair: pair.0,
+            entity_starts: pair.1,
+            class: pair.2,
             sensitivity,
         },
     )

@@ -1,9 +1,10 @@
 use std::ops::ControlFlow;
 
-use clinsynth_training::{Phase, Recipe, TrainingError};
+use clinsynth_artifacts::Pooling;
+use clinsynth_training::{Phase, Recipe, TrainingError, train};
 use safetensors::SafeTensors;
 
-use crate::tiny::{Workplace, artifact, recipe, run, run_through, weights};
+use crate::tiny::{Workplace, artifact, pair_rows, recipe, run, run_through, runtime, weights};
 
 #[test]
 fn learns_and_reports_its_course() {
@@ -29,6 +30,23 @@ fn learns_and_reports_its_course() {
     assert!((scores[outcome.best_epoch as usize - 1] - outcome.best_dev_f1).abs() < f64::EPSILON);
     assert!(outcome.best_dev_f1 > scores.iter().copied().fold(0.0, f64::max) - 0.02, "{scores:?}");
     assert!(outcome.best_checkpoint.join("model.safetensors").is_file());
+}
+
+/// Pairs are told apart by the one sub-token that decides, whichever head; accumulation counts pairs.
+#[test]
+fn learns_the_class_of_pairs() {
+    let place = Workplace::new();
+    for (pooling, accumulation) in [(Pooling::FirstToken, 1), (Pooling::EntityStarts, 2)] {
+        let recipe = Recipe { epochs: 20, learning_rate: 5e-3, batch_sequences: 8, accumulation, ..recipe() };
+        let (train_rows, dev) = (pair_rows(200, 1), pair_rows(40, 2));
+        let mut observer = |_: &_| ControlFlow::Continue(());
+        let run_dir = place.path(&format!("run-{accumulation}"));
+        let outcome =
+            train(&runtime(), &place.pairs(pooling), &train_rows, &dev, &recipe, &run_dir, &mut observer).unwrap();
+        assert!(outcome.best_dev_f1 > 0.9, "{pooling:?} {}", outcome.best_dev_f1);
+        let last = outcome.history.last().unwrap();
+        assert_eq!((last.dev_precision, last.dev_recall), (last.dev_f1, last.dev_f1));
+    }
 }
 
 #[test]

@@ -2,11 +2,11 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use clinsynth_artifacts::{BuildSettings, Classification, Pooling, build_classifier};
+use clinsynth_artifacts::Pooling;
 use clinsynth_contract::{Encoding, Manifest};
 use clinsynth_training::{Recipe, TrainingError, train};
 
-use crate::tiny::{Workplace, artifact, build_artifact, recipe, rows, run, run_through, runtime};
+use crate::tiny::{Workplace, artifact, build_artifact, pair_rows, recipe, rows, run, run_through, runtime};
 
 fn refusal(artifact: &Path, train_rows: &[Encoding], recipe: &Recipe, run_dir: &Path) -> TrainingError {
     let dev = rows(12, 2);
@@ -72,17 +72,14 @@ fn artifacts_are_checked_first() {
 }
 
 #[test]
-fn heads_that_training_does_not_feed_are_refused() {
+fn rows_of_another_task_are_refused() {
     let place = Workplace::new();
-    build_artifact(&place.path("encoder"), &place.path("tags"), true);
-    for pooling in [Pooling::FirstToken, Pooling::EntityStarts] {
-        let classes = ["a", "b", "c", "d", "e", "f"].map(str::to_owned).to_vec();
-        let task = Classification { classes, pooling, weights: Vec::new(), smoothing: 0.0 };
-        let folder = place.path(&format!("{pooling:?}"));
-        build_classifier(&place.path("encoder"), &task, &BuildSettings::default(), &folder).unwrap();
-        let error = refusal(&folder, &rows(4, 1), &recipe(), &place.path("run"));
-        assert!(matches!(error, TrainingError::UnknownInput { .. }), "{error:?}");
-    }
+    let pairs = place.pairs(Pooling::FirstToken);
+    let error = refusal(&pairs, &rows(4, 1), &recipe(), &place.path("run"));
+    assert!(matches!(error, TrainingError::Unlabelled { .. }), "{error}");
+    let replacing = Recipe { mention_replacement: 0.5, ..recipe() };
+    let error = refusal(&pairs, &pair_rows(4, 1), &replacing, &place.path("run"));
+    assert!(matches!(error, TrainingError::BadRecipe { field: "mention_replacement", .. }), "{error}");
 }
 
 #[test]

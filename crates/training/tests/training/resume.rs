@@ -92,11 +92,11 @@ fn breaks_at_every_step_and_in_evaluations_change_nothing() {
     check(&outcome, &place.path("run"), &expected);
 }
 
-/// Accumulation draws several masks a step and keeps its sums outside the graph.
+/// Accumulation draws several masks a step and keeps its sums outside the graph; mentions are exchanged anew each step.
 #[test]
 fn breaks_at_every_step_change_nothing_with_accumulation() {
     let place = Workplace::new();
-    let recipe = Recipe { accumulation: 3, checkpoint_every_steps: 2, ..recipe() };
+    let recipe = Recipe { accumulation: 3, mention_replacement: 0.5, checkpoint_every_steps: 2, ..recipe() };
     let expected = uninterrupted_by(&recipe, &place);
     let mut last = 0;
     let (outcome, breaks) = run_with_breaks_by(&recipe, &place.path("run"), |progress| {

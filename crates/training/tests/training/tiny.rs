@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use clinsynth_artifacts::{BuildSettings, build};
+use clinsynth_artifacts::{BuildSettings, Classification, Pooling, build, build_classifier};
 use clinsynth_contract::{Encoding, TagSet};
 use clinsynth_runtime::Runtime;
 use clinsynth_training::{Outcome, Progress, Recipe, TrainingError, train};
@@ -36,6 +36,16 @@ impl Workplace {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// An artifact folder that tells two classes of pairs apart.
+    pub(crate) fn pairs(&self, pooling: Pooling) -> PathBuf {
+        let (encoder, artifact) = (self.path("pair-encoder"), self.path(&format!("{pooling:?}")));
+        write_encoder(&encoder);
+        let classes = ["a", "b"].map(str::to_owned).to_vec();
+        let task = Classification { classes, pooling, weights: vec![1.0, 1.5], smoothing: 0.0 };
+        build_classifier(&encoder, &task, &BuildSettings { seed: 3, ..BuildSettings::default() }, &artifact).unwrap();
+        artifact
     }
 }
 
@@ -169,6 +179,18 @@ fn row(example: String, draw: &mut Draw) -> Encoding {
         owned_to: words,
         ..Encoding::default()
     }
+}
+
+/// [`rows`] as pairs: their class is whether the first entity's sub-token is below 20.
+pub(crate) fn pair_rows(count: usize, seed: u64) -> Vec<Encoding> {
+    let pair = |row: Encoding| Encoding {
+        class: Some(u32::from(row.input_ids[1] < 20)),
+        entity_starts: vec![1, 2],
+        pair: vec![0, 1],
+        tags: Vec::new(),
+        ..row
+    };
+    rows(count, seed).into_iter().map(pair).collect()
 }
 
 /// A recipe of 3 epochs of about 10 steps.

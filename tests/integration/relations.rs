@@ -1,0 +1,125 @@
+//! Relations: trained, predicted, scored and reported through the real binary.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::workplace::Workplace;
+
+const PIPELINE: &str = "\
+version: 1
+name: small-relations
+labels: [Gene, Disease]
+params: {form: mark}
+steps:
+  generate:
+    uses: generate
+    with: &generate
+      task: re
+      relations: &relations [positive, none]
+      template: prompt.md.j2
+      seeds: re.tsv
+      provider: replay
+      recordings: re.jsonl
+  heldout:
+    uses: generate
+    with: {<<: *generate, seeds: re-heldout.tsv, recordings: re-heldout.jsonl, split: test}
+  curate:
+    uses: curate
+    needs: [generate]
+    with: {dev-fraction: 0.2, near-duplicate: 1}
+  train:
+    uses: train
+    needs: [curate]
+    with:
+      task: re
+      relations: *relations
+      pairs: {form: \"${{ params.form }}\", weights: balanced}
+      encoder: ./encoder
+      epochs: 8
+      learning-rate: 0.003
+      batch-size: 4
+      max-length: 64
+      overlap: 4
+  predict:
+    uses: predict
+    needs: [train, heldout]
+  evaluate:
+    uses: evaluate
+    needs: [heldout, predict]
+    with: {resamples: 50}
+  report:
+    uses: report
+    needs: [generate, curate, train, heldout, evaluate]
+";
+
+fn place() -> Workplace {
+    let place = Workplace::new();
+    place.write("pipeline.yaml", PIPELINE);
+    place.write("re.jsonl", &recordings(24, "topic"));
+    place.write("re-heldout.jsonl", &recordings(4, "other"));
+    place.write("re.tsv", &seeds(24, "topic"));
+    place.write("re-heldout.tsv", &seeds(4, "other"));
+    place
+}
+
+fn seeds(requests: usize, topic: &str) -> String {
+    let rows = (0..requests).map(|request| format!("{topic} {request}\tnote\t4\n"));
+    ["topic\tstyle\tcount\n".to_owned()].into_iter().chain(rows).collect()
+}
+
+/// Sentences whose relation is said by one sign, so that the smallest encoder learns it.
+fn recordings(requests: usize, topic: &str) -> String {
+    let recording = |request: usize| {
+        let sentence = |index: usize| {
+            let (gene, disease) = (["ras", "src", "myc"][index % 3], ["gout", "scurvy"][request % 2]);
+            let (sign, relation) =
+                if (request + index).is_multiple_of(2) { ("!!!!", "positive") } else { ("????", "none") };
+            json!({
+                "text": format!("{topic} {request}-{index} {gene} {sign} {disease}"),
+                "head": {"text": gene, "type": "Gene"},
+                "tail": {"text": disease, "type": "Disease"},
+                "relation": relation
+            })
+        };
+        let topic = format!("{topic} {request}");
+        let completion = json!({ "examples": (0..4).map(sentence).collect::<Vec<_>>() }).to_string();
+        json!({ "id": topic, "task": "re", "topic": topic, "style": "note", "count": 4, "model": "test", "completion": completion })
+            .to_string()
+            + "\n"
+    };
+    (0..requests).map(recording).collect()
+}
+
+#[test]
+fn relations_are_learnt_in_both_forms() {
+    let place = place();
+    place.run().check(0, &["positive", "always positive", "report.html"]);
+    let model = place.output("train", "model");
+    let read = |name: &str| fs::read_to_string(model.join(name)).unwrap();
+    assert!(read("pairs.json").contains("\"form\": \"mark\""));
+    assert!(read("README.md").starts_with("# Classifier of pairs: positive, none"));
+    assert!(read("tokenizer.json").contains("[/E2]"));
+    let shown = place.clinsynth(&["show", place.output("predict", "predictions").to_str().unwrap(), "--rows", "16"]);
+    shown.check(0, &["relations", "positive", "none"]);
+
+    let again = place.run();
+    again.check(0, &["7 cached"]);
+    place.clinsynth(&["run", "pipeline.yaml", "--set", "form=mask"]).check(0, &["4 ran, 3 cached", "positive"]);
+}
+
+fn check(from: &str, to: &str, parts: &[&str]) {
+    let place = place();
+    place.edit(from, to);
+    place.clinsynth(&["plan", "pipeline.yaml"]).check(2, parts);
+}
+
+#[test]
+fn options_of_pairs_are_checked_together() {
+    check("relations: *relations", "relations: [positive]", &["`task: re` tells relations apart"]);
+    check("task: re\n      relations: *relations", "task: ner", &["`pairs` is for `task: re`"]);
+    check("weights: balanced", "unlisted: nothing", &["`nothing` is none of `relations`"]);
+    check("weights: balanced", "between: [[Gene, Drug]], unlisted: none", &["`Drug` is none of the pipeline's labels"]);
+    check("weights: balanced", "between: [[Gene, Disease]]", &["have no relation to learn"]);
+    check("epochs: 8", "epochs: 8\n      replace-mentions: 0.5", &["`replace-mentions` is for `task: ner`"]);
+}
