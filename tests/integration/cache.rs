@@ -80,7 +80,7 @@ fn force_and_only() {
 fn show_prints_schema_counts_and_rows() {
     let place = Workplace::new();
     place.clinsynth(&["run", "pipeline.yaml", "--only", "curate"]).check(0, &[]);
-    let parts = ["examples version 1", "rows         96", "synthetic", "entities", "row 0", "the patient was seen"];
+    let parts = ["examples version 2", "rows         96", "synthetic", "entities", "row 0", "the patient was seen"];
     place.clinsynth(&["show", "curate.examples"]).check(0, &parts);
     let path = place.output("curate", "examples");
     place

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod cache;
+mod chat_server;
 mod data;
 mod environment;
 mod interruption;
@@ -11,4 +12,5 @@ mod layers;
 mod pipeline_file;
 mod relations;
 mod requests;
+mod strategies;
 mod workplace;

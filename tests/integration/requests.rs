@@ -1,82 +1,21 @@
 //! A live endpoint through the real binary: kills, the request cache, budgets, dry runs.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::chat_server::Server;
 use crate::workplace::{Ended, Workplace, recording};
 
-/// A chat server of a few lines. Counts the good replies for each topic.
-struct Server {
-    address: SocketAddr,
-    answered: Arc<Mutex<BTreeMap<String, usize>>>,
-}
-
-impl Server {
-    /// Holds each reply back for a while.
-    fn start(latency: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let answered: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
-        let counts = Arc::clone(&answered);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let counts = Arc::clone(&counts);
-                thread::spawn(move || converse(stream, latency, &counts));
-            }
-        });
-        Self { address, answered }
-    }
-
-    fn answered(&self) -> BTreeMap<String, usize> {
-        self.answered.lock().unwrap().clone()
-    }
-
-    fn total(&self) -> usize {
-        self.answered().values().sum()
-    }
-}
-
-fn converse(stream: TcpStream, latency: Duration, counts: &Mutex<BTreeMap<String, usize>>) -> Option<()> {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            if stream.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let line = line.trim().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).ok()?;
-        let body: Value = serde_json::from_slice(&body).ok()?;
-        let prompt = body["messages"][0]["content"].as_str()?;
-        let topic = prompt.rsplit_once(" on ")?.1.trim_end_matches('.').to_owned();
-        let number = topic.rsplit(' ').next()?.parse().ok()?;
-        let recorded: Value = serde_json::from_str(&recording(&topic, number)).ok()?;
-        thread::sleep(latency);
-        let usage = json!({ "prompt_tokens": 12, "completion_tokens": 40 });
-        let choice = json!({ "message": { "content": recorded["completion"] }, "finish_reason": "stop" });
-        let reply = json!({ "model": "m-1", "choices": [choice], "usage": usage }).to_string();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", reply.len());
-        // Counted when it is written out whole: from then on the client may have it.
-        stream.get_mut().write_all(format!("{head}{reply}").as_bytes()).ok()?;
-        *counts.lock().unwrap().entry(topic).or_default() += 1;
-    }
+/// Answers with what is recorded for the topic of a prompt.
+fn recorded(prompt: &str) -> (String, String) {
+    let topic = prompt.rsplit_once(" on ").unwrap().1.trim_end_matches('.').to_owned();
+    let number = topic.rsplit(' ').next().unwrap().parse().unwrap();
+    let recorded: Value = serde_json::from_str(&recording(&topic, number)).unwrap();
+    (topic, recorded["completion"].as_str().unwrap().to_owned())
 }
 
 /// The small job with a live endpoint for its `generate` step.
@@ -103,12 +42,12 @@ fn examples(place: &Workplace) -> Vec<(String, String)> {
 
 #[test]
 fn kill_9_at_many_moments_pays_for_no_completion_twice() {
-    let undisturbed = Server::start(Duration::from_millis(1));
+    let undisturbed = Server::start(recorded, Duration::from_millis(1));
     let calm = live(&undisturbed, "");
     calm.clinsynth(&GENERATE).check(0, &["1 ran"]);
     assert_eq!(undisturbed.total(), 24);
 
-    let server = Server::start(Duration::from_millis(25));
+    let server = Server::start(recorded, Duration::from_millis(25));
     let place = live(&server, "");
     let mut kills = 0;
     loop {
@@ -132,7 +71,7 @@ fn kill_9_at_many_moments_pays_for_no_completion_twice() {
 /// Here the step itself is killed, in the middle of its requests: at most what was under way is asked again.
 #[test]
 fn kill_9_of_the_step_process_asks_again_only_for_what_was_under_way() {
-    let server = Server::start(Duration::from_millis(20));
+    let server = Server::start(recorded, Duration::from_millis(20));
     let place = live(&server, "");
     let step = ["step", "pipeline.yaml", "generate"];
     let mut repeated = 0;
@@ -152,7 +91,7 @@ fn kill_9_of_the_step_process_asks_again_only_for_what_was_under_way() {
 
 #[test]
 fn what_is_in_the_cache_is_not_asked_again_by_another_step_or_run() {
-    let server = Server::start(Duration::from_millis(1));
+    let server = Server::start(recorded, Duration::from_millis(1));
     let place = live(&server, "");
     place.clinsynth(&GENERATE).check(0, &["24 requests, 0 of them in the cache"]);
     // The step is forgotten, the completions are not.
@@ -172,7 +111,7 @@ fn what_is_in_the_cache_is_not_asked_again_by_another_step_or_run() {
 
 #[test]
 fn two_runs_at_once_share_what_they_ask() {
-    let server = Server::start(Duration::from_millis(10));
+    let server = Server::start(recorded, Duration::from_millis(10));
     let place = live(&server, "");
     // Another pipeline of the same store with the same requests: no lock of a step keeps them apart.
     let text = fs::read_to_string(place.path("pipeline.yaml")).unwrap();
@@ -193,7 +132,7 @@ fn two_runs_at_once_share_what_they_ask() {
 
 #[test]
 fn sigterm_waits_for_what_is_under_way() {
-    let server = Server::start(Duration::from_millis(300));
+    let server = Server::start(recorded, Duration::from_millis(300));
     let place = live(&server, "");
     let mut child = place.command(&GENERATE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while server.total() < 2 {
@@ -213,7 +152,7 @@ const PRICES: &str = ", prices: {as-of: 2026-11-01, currency: EUR, models: {m: {
 
 #[test]
 fn a_budget_ends_the_step_and_a_raised_one_goes_on() {
-    let server = Server::start(Duration::from_millis(1));
+    let server = Server::start(recorded, Duration::from_millis(1));
     let place = live(&server, &format!("{PRICES}, budget: {{money: 0.001}}"));
     // A request costs 92 millionths.
     place.clinsynth(&GENERATE).check(1, &["the budget is spent", "EUR", "raise `budget`"]);
@@ -232,7 +171,7 @@ fn a_budget_ends_the_step_and_a_raised_one_goes_on() {
 
 #[test]
 fn a_dry_run_renders_prompts_and_calls_nothing() {
-    let server = Server::start(Duration::from_millis(1));
+    let server = Server::start(recorded, Duration::from_millis(1));
     let place = live(&server, &format!("{PRICES}, api-key-env: NO_SUCH_KEY"));
     let ended = place.clinsynth(&["run", "pipeline.yaml", "--dry-run"]);
     ended.check(0, &["generate", "24", "heldout", "by the prices of", "answered from recordings"]);

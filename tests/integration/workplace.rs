@@ -159,7 +159,7 @@ steps:
     needs: [generate, curate, train, heldout, evaluate]
 ";
 
-const DISEASES: [&str; 6] = ["asthma", "gout", "psoriasis", "anemia", "scurvy", "sepsis"];
+pub(crate) const DISEASES: [&str; 6] = ["asthma", "gout", "psoriasis", "anemia", "scurvy", "sepsis"];
 
 fn seeds(requests: usize, topic: &str) -> String {
     let header = "topic\tstyle\tcount".to_owned();

@@ -37,6 +37,8 @@ crate::cell::struct_cell! {
         pub prompt: Option<String>,
         /// The seed entity or pair it was asked for.
         pub seed: Option<String>,
+        /// Concept identifier of the seed entity, or of both of a pair.
+        pub concept: Option<String>,
         /// The topic it was asked for.
         pub topic: Option<String>,
         /// The writing style it was asked for.

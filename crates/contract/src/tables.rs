@@ -206,7 +206,7 @@ table_row! {
 
 table_row! {
     /// Texts with their labelled entities and relations, for training and evaluation alike.
-    pub struct Example = "examples" v 1 {
+    pub struct Example = "examples" v 2 {
         /// Unique identifier.
         pub id: String,
         /// The document it is part of: the unit of resampling.

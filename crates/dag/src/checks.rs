@@ -11,8 +11,9 @@ use crate::node::Node;
 use crate::pipeline::{Count, StepFile};
 use crate::reader::{read, unknown_keys};
 use crate::{
-    CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions, InputBinding, Labels,
-    PairOptions, PlannedStep, PredictOptions, ReportOptions, StepKind, Task, TrainOptions,
+    Agreement, CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions,
+    InputBinding, Labels, PairOptions, PlannedStep, PredictOptions, ReportOptions, StepKind, Strategy, Task,
+    TrainOptions,
 };
 
 pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
@@ -142,12 +143,16 @@ fn check_relations(task: Task, relations: &Labels, with: &Node) -> Option<Diagno
     }
 }
 
-/// Where the seeds come from, and what goes with `count`.
+/// What a mode takes, where the seeds come from, and what goes with `count`.
 fn check_generate(options: &GenerateOptions, labels: &[String], with: &Node) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut complain = |key: &str, message: &str| problems.push(with.nearest(&[key]).problem(message));
     let drawn = !options.vocabularies.is_empty() || options.topics.is_some() || options.styles.is_some();
     match (options.seeds.is_some(), drawn) {
+        (false, false) if !options.mode.writes() => {}
+        _ if !options.mode.writes() => {
+            complain("mode", "this mode labels given texts: it takes no seeds to write from");
+        }
         (false, false) => {
             complain("seeds", "the step takes `seeds`, or `vocabularies`, `topics` or `styles` to draw them from");
         }
@@ -158,6 +163,19 @@ fn check_generate(options: &GenerateOptions, labels: &[String], with: &Node) -> 
             complain("requests", "drawn seeds have no end: say `requests`, `count` or `max-candidates`");
         }
         _ => {}
+    }
+    match (options.mode, &options.search_template) {
+        (Strategy::Search, None) => {
+            complain("search-template", "`mode: search` takes `search-template`, which asks for prompts to try");
+        }
+        (Strategy::Search, Some(_)) | (_, None) => {}
+        (_, Some(_)) => complain("search-template", "`search-template` is for `mode: search`"),
+    }
+    if options.mode.writes() && (options.votes > 1 || options.agreement != Agreement::Majority) {
+        complain("votes", "`votes` and `agreement` are for the modes that label texts: extract, annotate, verify");
+    }
+    if options.count.is_some() && !options.mode.writes() {
+        complain("count", "`count` is for the modes that write: this one has one example for each text");
     }
     if !options.balance.is_empty() && options.count.is_none() {
         complain("balance", "`balance` divides `count`, which is not given");

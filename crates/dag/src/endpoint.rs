@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::de::{Error, Unexpected};
@@ -39,11 +40,11 @@ pub struct Endpoint {
     #[serde(default = "concurrency", deserialize_with = "bounds_count")]
     #[schemars(range(min = 1))]
     pub concurrency: u32,
-    /// Most requests in a minute, for each process that asks; null for no limit.
+    /// Most requests in a minute, over all processes that share a store; null for no limit.
     #[serde(default, deserialize_with = "count_or_null")]
     #[schemars(range(min = 1))]
     pub requests_per_minute: Option<u32>,
-    /// Most tokens in a minute, prompts and `max-tokens` together, for each process that asks; null for no limit.
+    /// Most tokens in a minute, prompts and `max-tokens` together, over all processes that share a store; null for no limit.
     #[serde(default, deserialize_with = "count_or_null")]
     #[schemars(range(min = 1))]
     pub tokens_per_minute: Option<u32>,
@@ -70,6 +71,10 @@ pub struct Endpoint {
     #[serde(default = "poll_seconds", deserialize_with = "bounds_count")]
     #[schemars(range(min = 1))]
     pub poll_seconds: u32,
+    /// The model's `tokenizer.json`, relative to the pipeline file, by which prompts are counted before they are sent; null
+    /// for the endpoint's own counts so far, or four bytes a token.
+    #[serde(default)]
+    pub tokenizer: Option<PathBuf>,
     /// What tokens cost; nothing is assumed.
     #[serde(default)]
     pub prices: Option<Prices>,

@@ -81,6 +81,7 @@ fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
                 ("topics", options.topics.as_ref()),
                 ("styles", options.styles.as_ref()),
                 ("guideline", options.guideline.as_ref()),
+                ("search-template", options.search_template.as_ref()),
             ];
             let given = optional.into_iter().filter_map(|(role, path)| Some((role, path?)));
             let plain = std::iter::once(("template", &options.template)).chain(given);

@@ -6,7 +6,7 @@ use clinsynth_contract::Sensitivity;
 
 use crate::kind::{Arity, Uses};
 use crate::node::Node;
-use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind};
+use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind, Strategy};
 
 /// A step whose inputs are looked for.
 pub(crate) struct Taker<'t> {
@@ -24,11 +24,11 @@ impl Taker<'_> {
     /// The step's inputs, in the order of `needs`.
     pub(crate) fn bind(&self) -> Result<Vec<InputBinding>, Vec<Diagnostic>> {
         let Some(wanted) = self.kind.uses().inputs() else { return Ok(self.everything()) };
-        let (aside, steps) = self.aside()?;
-        let is_aside = |giver: &PlannedStep| steps.contains(&giver.step);
+        let (apart, set_apart) = self.set_apart()?;
+        let is_apart = |giver: &PlannedStep| set_apart.contains(&giver.step.as_str());
         let mut problems = Vec::new();
         for &(name, arity) in wanted {
-            let givers: Vec<_> = self.givers(name).filter(|giver| !(name == "examples" && is_aside(giver))).collect();
+            let givers: Vec<_> = self.givers(name).filter(|giver| !(name == "examples" && is_apart(giver))).collect();
             problems.extend(self.check_count(name, arity, &givers));
         }
         if !problems.is_empty() {
@@ -39,11 +39,12 @@ impl Taker<'_> {
         }
         let is_wanted = |output: &Output| wanted.iter().any(|(name, _)| *name == output.name);
         let take = |giver: &PlannedStep, output: &Output| {
-            let name = if output.name == "examples" && is_aside(giver) { aside } else { &output.name };
+            let name = if output.name == "examples" && is_apart(giver) { apart } else { &output.name };
             binding(name, giver, output)
         };
         let outputs = self.needed.iter().flat_map(|giver| giver.outputs.iter().map(move |output| (*giver, output)));
-        Ok(outputs.filter(|(_, output)| is_wanted(output)).map(|(giver, output)| take(giver, output)).collect())
+        let taken = outputs.filter(|(giver, output)| is_wanted(output) && self.takes_of(giver, &output.name));
+        Ok(taken.map(|(giver, output)| take(giver, output)).collect())
     }
 
     fn everything(&self) -> Vec<InputBinding> {
@@ -52,15 +53,25 @@ impl Taker<'_> {
     }
 
     fn givers<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s PlannedStep> + 's {
-        self.needed.iter().copied().filter(move |giver| giver.outputs.iter().any(|output| output.name == name))
+        let gives = move |giver: &&PlannedStep| giver.outputs.iter().any(|output| output.name == name);
+        self.needed.iter().copied().filter(gives).filter(move |giver| self.takes_of(giver, name))
     }
 
-    /// The option that names steps whose examples are taken as something of their own, and these steps.
-    fn aside(&self) -> Result<(&'static str, &[String]), Vec<Diagnostic>> {
-        let (option, steps) = match self.kind {
-            StepKind::Curate(options) => ("against", options.against.as_slice()),
-            StepKind::Evaluate(options) => ("training", options.training.as_slice()),
-            _ => return Ok(("", &[])),
+    /// Whether an output of that name is looked at: a model that was asked directly gives examples beside its predictions,
+    /// and those are not the gold that the predictions are scored against.
+    fn takes_of(&self, giver: &PlannedStep, name: &str) -> bool {
+        let predicts = || giver.outputs.iter().any(|output| output.name == "predictions");
+        !(matches!(self.kind, StepKind::Evaluate(_)) && name == "examples" && predicts())
+    }
+
+    /// Steps whose examples have a part of their own, with its name: those that others must not resemble, that prompts
+    /// show, or that a model learned from.
+    fn set_apart(&self) -> Result<(&'static str, Vec<&str>), Vec<Diagnostic>> {
+        let (name, option, steps) = match self.kind {
+            StepKind::Curate(options) => ("against", "against", &options.against),
+            StepKind::Evaluate(options) => ("training", "training", &options.training),
+            StepKind::Generate(options) => ("demonstrations", "demonstrations-from", &options.demonstrations_from),
+            _ => return Ok(("", Vec::new())),
         };
         let with = self.node.nearest(&["with"]);
         let giving: Vec<_> = self.givers("examples").map(|giver| giver.step.as_str()).collect();
@@ -72,14 +83,20 @@ impl Taker<'_> {
                 problem.suggest(step, giving.iter().copied()).or_list("steps in `needs`", giving.iter().copied())
             })
             .collect();
-        if problems.is_empty() { Ok((option, steps)) } else { Err(problems) }
+        if problems.is_empty() { Ok((name, steps.iter().map(String::as_str).collect())) } else { Err(problems) }
     }
 
     /// Predictions that were made on other examples than the gold: metrics would refuse them, but only after training.
     fn other_examples(&self) -> Option<Diagnostic> {
         let StepKind::Evaluate(options) = self.kind else { return None };
         let gold = self.givers("examples").find(|giver| !options.training.contains(&giver.step))?;
-        let made = self.givers("predictions").filter(|giver| matches!(giver.kind, StepKind::Predict(_)));
+        // What verifies takes what others labelled, under the same identifiers.
+        let reads_gold = |giver: &&PlannedStep| match &giver.kind {
+            StepKind::Predict(_) => true,
+            StepKind::Generate(options) => options.mode != Strategy::Verify,
+            _ => false,
+        };
+        let made = self.givers("predictions").filter(reads_gold);
         let mut read = made.flat_map(|giver| giver.inputs.iter().map(move |input| (giver, input)));
         let (predictions, other) = read.find(|(_, input)| input.name == "examples" && input.from != gold.id)?;
         let other = &other.from;
@@ -157,14 +174,19 @@ pub(crate) fn outputs(kind: &StepKind, inputs: &[InputBinding]) -> Vec<Output> {
         form,
         sensitivity: if ["scores", "comparisons"].contains(&name) { scores_level(kind, level) } else { level },
     };
-    match kind {
-        StepKind::Command(options) => {
-            let tables = clinsynth_contract::descriptions();
-            let is_table = |name: &String| tables.iter().any(|(table, _)| table == name);
-            options.outs.keys().map(|name| output(name, form_of(name, is_table(name)))).collect()
-        }
-        _ => kind.uses().outputs().iter().map(|name| output(name, form_of(name, *name != "report.html"))).collect(),
+    if let StepKind::Command(options) = kind {
+        let tables = clinsynth_contract::descriptions();
+        let is_table = |name: &String| tables.iter().any(|(table, _)| table == name);
+        return options.outs.keys().map(|name| output(name, form_of(name, is_table(name)))).collect();
     }
+    let names = kind.uses().outputs().iter().copied().chain(predictions_of(kind));
+    names.map(|name| output(name, form_of(name, name != "report.html"))).collect()
+}
+
+/// A model that labels given texts makes predictions as a trained one does.
+fn predictions_of(kind: &StepKind) -> Option<&'static str> {
+    let StepKind::Generate(options) = kind else { return None };
+    (!options.mode.writes()).then_some("predictions")
 }
 
 /// Figures quote nothing, but only those that our own evaluation computed are known to be mere figures.
@@ -210,7 +232,7 @@ pub(crate) fn refuse_egress(
     Some(provider.problem(message).help(help))
 }
 
-/// Refuses a `generate` step that lacks what it is to quote, or that would quote what must not be quoted: whatever a prompt
+/// Refuses a `generate` step whose mode lacks its inputs, that lacks what it is to quote, or that would quote what must not be quoted: whatever a prompt
 /// shows may come back in the text that the model writes.
 pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[InputBinding]) -> Option<Diagnostic> {
     let StepKind::Generate(options) = kind else { return None };
@@ -227,10 +249,24 @@ pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[I
         let help = "a quotation may come back in what the model writes: quote public or synthetic data only";
         Some(node.nearest(&["with", option]).problem(message).help(help))
     };
+    let of_mode = match options.mode {
+        Strategy::Write => None,
+        Strategy::Extract => lacks(&["examples", "documents"], "mode: extract"),
+        Strategy::Annotate => lacks(&["examples"], "mode: annotate"),
+        Strategy::Verify => lacks(&["examples"], "mode: verify"),
+        Strategy::Search => lacks(&["examples"], "mode: search"),
+    };
     let demonstrations = || {
-        let asked = options.demonstrations > 0;
-        let problem = || lacks(&["examples"], "demonstrations");
-        asked.then(|| problem().or_else(|| quoted(&["examples"], "demonstrations", Sensitivity::Synthetic)))?
+        let shown: &'static [&'static str] = match (options.demonstrations, options.demonstrations_from.as_slice()) {
+            (0, _) => return None,
+            (_, []) if options.mode.writes() => &["examples"],
+            (_, []) => {
+                let message = "this mode labels the needed `examples`: say under `demonstrations-from` which are shown";
+                return Some(node.nearest(&["with", "demonstrations"]).problem(message));
+            }
+            _ => &["demonstrations"],
+        };
+        lacks(shown, "demonstrations").or_else(|| quoted(shown, "demonstrations", Sensitivity::Synthetic))
     };
     let feedback = || {
         let asked = options.feedback > 0;
@@ -238,5 +274,5 @@ pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[I
             lacks(&["errors"], "feedback").or_else(|| quoted(&["errors"], "feedback", Sensitivity::Synthetic))
         })?
     };
-    demonstrations().or_else(feedback)
+    of_mode.or_else(demonstrations).or_else(feedback)
 }

@@ -258,6 +258,13 @@ impl<'b> InstanceBuilder<'b> {
         let known = || std::iter::once(REPLAY).chain(self.file.endpoints.keys().map(String::as_str));
         match self.file.endpoints.get_key_value(&options.provider) {
             Some((name, endpoint)) => {
+                if let Some(tokenizer) = endpoint.tokenizer.as_ref().map(|path| self.pipeline_dir.join(path))
+                    && !tokenizer.is_file()
+                {
+                    let message = format!("endpoint `{name}` has a `tokenizer` that is not there");
+                    let problem = node.nearest(&["with", "provider"]).problem(message);
+                    return Err(problem.help(format!("looked for {}", tokenizer.display())));
+                }
                 let model = options.model.clone().unwrap_or_else(|| endpoint.model.clone());
                 Ok(Some((name, Endpoint { model, ..endpoint.clone() })))
             }

@@ -110,14 +110,13 @@ impl Uses {
     /// Raised when the same options and inputs give another output than before, so that cached results are not taken.
     pub(crate) const fn code_version(self) -> u32 {
         match self {
-            Self::Import | Self::Curate | Self::Report | Self::Command => 1,
-            // 2: repairs, seeds that hold what they ask for.
-            // exact counts, repairs; bfloat16 where the processor has it, fused kernels, a
-            // loss for each label.
-            // Predictions that hold relations.
-            Self::Generate | Self::Train | Self::Predict => 2,
+            Self::Report => 1,
+            // Examples with the concept of their seed; for training bfloat16 where the processor has it, fused kernels, a
+            // loss for each label; predictions that hold relations.
+            Self::Import | Self::Curate | Self::Command | Self::Train | Self::Predict => 2,
+            // Generate, 2: exact counts, repairs; 3: examples that lack the mention of their seed are set aside. Evaluate,
             // 3: relations, slices, calibration, comparisons.
-            Self::Evaluate => 3,
+            Self::Generate | Self::Evaluate => 3,
         }
     }
 
@@ -137,7 +136,7 @@ impl Uses {
     /// The inputs by output name, with how many needed steps may provide each; null for a kind that takes everything.
     pub(crate) const fn inputs(self) -> Option<&'static [(&'static str, Arity)]> {
         match self {
-            Self::Generate => Some(&[("examples", Arity::Any), ("errors", Arity::Any)]),
+            Self::Generate => Some(&[("examples", Arity::Any), ("documents", Arity::Any), ("errors", Arity::Any)]),
             Self::Import => Some(&[]),
             Self::Curate => Some(&[("examples", Arity::Some)]),
             Self::Train => Some(&[("examples", Arity::One)]),
@@ -165,6 +164,7 @@ impl Uses {
                 ("guideline", PATH),
                 ("search-template", PATH),
                 ("vocabularies", PATH),
+                ("demonstrations-from", "step names: the inputs' digests count instead"),
                 ("provider", "a name: the endpoint's address and model count instead"),
                 ("model", "counts as the endpoint's model"),
             ],

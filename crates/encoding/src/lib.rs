@@ -18,6 +18,7 @@
 //!
 //! This crate knows nothing about models beyond their `tokenizer.json`, nor about batches.
 
+mod count;
 mod encoder;
 mod error;
 mod pairs;
@@ -26,6 +27,7 @@ mod tags;
 mod windows;
 
 pub use clinsynth_contract::{Word, words};
+pub use count::TokenCounter;
 pub use encoder::{Encoded, Encoder, EncodingSettings, Text};
 pub use error::EncodingError;
 pub use pairs::{PairForm, PairSettings};

@@ -130,6 +130,13 @@ impl<'t> Haystack<'t> {
         self.occurrences(mention, Match::WholeWords).iter().filter(|span| is_free(span)).count()
     }
 
+    /// Whole-word occurrences of a string, with case, spacing, hyphens and Unicode form ignored.
+    pub(crate) fn loose_occurrences(&self, mention: &str) -> Vec<Span> {
+        let mut spans = self.occurrences(mention, Match::Loose);
+        spans.retain(|span| self.is_whole(*span));
+        spans
+    }
+
     fn holds(&self, mention: &str) -> bool {
         !self.occurrences(mention, Match::Loose).is_empty()
     }

@@ -9,12 +9,12 @@ use crate::{Reason, Task};
 pub(crate) const LIST_KEYS: [&str; 6] = ["examples", "sentences", "data", "items", "results", "samples"];
 /// Keys under which models put an example's text.
 pub(crate) const TEXT_KEYS: [&str; 2] = ["text", "sentence"];
-const ENTITIES_KEYS: [&str; 4] = ["entities", "mentions", "annotations", "labels"];
+pub(crate) const ENTITIES_KEYS: [&str; 4] = ["entities", "mentions", "annotations", "labels"];
 const MENTION_KEYS: [&str; 7] = ["text", "mention", "name", "entity", "span", "surface", "word"];
 const LABEL_KEYS: [&str; 6] = ["type", "label", "entity_type", "category", "class", "tag"];
 const HEAD_KEYS: [&str; 4] = ["head", "subject", "source", "entity1"];
 const TAIL_KEYS: [&str; 4] = ["tail", "object", "target", "entity2"];
-const RELATION_KEYS: [&str; 3] = ["relation", "relation_type", "label"];
+pub(crate) const RELATION_KEYS: [&str; 3] = ["relation", "relation_type", "label"];
 
 /// A mention by its string.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +70,8 @@ pub(crate) fn coerce(example: &Value, expected: &Expected) -> Result<Draft, Prob
         return Err((Reason::TextTooLong, words));
     }
     let marks = match expected.task {
-        Task::Ner => read_entities(map, &expected.labels)?,
         Task::Re => read_pair(map, expected)?,
+        _ => read_entities(map, &expected.labels)?,
     };
     Ok(Draft { text, marks })
 }

@@ -6,7 +6,7 @@ use clinsynth_contract::{Completion, EgressRecord, Prompt, Quarantined};
 use crate::clearance::Destination;
 use crate::enumerate::prompt_digest;
 use crate::live::ask_all;
-use crate::{ClearedPrompts, Endpoint, Estimate, GenerateSettings, PromptingError, Recordings};
+use crate::{ClearedPrompts, CountTokens, Endpoint, Estimate, GenerateSettings, PromptingError, Recordings};
 
 /// Who answers prompts.
 #[derive(Clone, Debug)]
@@ -75,6 +75,19 @@ pub struct Answers {
     pub spending: Spending,
 }
 
+impl Answers {
+    /// Adds what came back for further prompts.
+    pub fn extend(&mut self, more: Self) {
+        self.completions.extend(more.completions);
+        self.egress.extend(more.egress);
+        self.quarantined.extend(more.quarantined);
+        self.spending.attempts += more.spending.attempts;
+        self.spending.tokens += more.spending.tokens;
+        self.spending.micros += more.spending.micros;
+        self.spending.prices = self.spending.prices.take().or(more.spending.prices);
+    }
+}
+
 /// Has every prompt answered. Blocks; runs its own asynchronous runtime for a live endpoint.
 ///
 /// A live completion is in the request cache before it counts: after an interruption, a crash or an error the same call
@@ -96,7 +109,8 @@ pub fn complete(
     }
 }
 
-/// What [`complete`] would take; none for recordings, which take nothing.
+/// What [`complete`] would take, with prompts counted by the model's tokenizer if there is one; none for recordings, which
+/// take nothing.
 ///
 /// Errors: [`PromptingError::Endpoint`] for a budget that cannot be kept, and those of the request cache.
 pub fn estimate(
@@ -104,10 +118,11 @@ pub fn estimate(
     backend: &Backend,
     settings: &GenerateSettings,
     cache: &Path,
+    count: Option<CountTokens<'_>>,
 ) -> Result<Option<Estimate>, PromptingError> {
     match backend {
         Backend::Replay(_) => Ok(None),
-        Backend::Live(endpoint) => crate::live::estimate(prompts.prompts(), endpoint, settings, cache).map(Some),
+        Backend::Live(endpoint) => crate::live::estimate(prompts.prompts(), endpoint, settings, cache, count).map(Some),
     }
 }
 

@@ -5,7 +5,7 @@ use reqwest::Url;
 
 use crate::cache::Cache;
 use crate::cache::answers::milliseconds_now;
-use crate::cache::attempts::{Cap, Charge, Departure, Leave, depart};
+use crate::cache::attempts::{Cap, Charge, Departure, Leave, PerMinute, depart};
 use crate::endpoint::Origin;
 use crate::{Endpoint, PromptingError};
 
@@ -43,7 +43,8 @@ impl EgressGuard {
     /// Errors: [`PromptingError::Egress`], and those of the cache.
     pub(crate) async fn pass(&self, url: &Url, body: &[u8], ticket: &Ticket) -> Result<Leave, PromptingError> {
         self.check(url, &ticket.request, ticket.sensitivity)?;
-        let departure = self.departure(body, ticket);
+        let Endpoint { requests_per_minute: requests, tokens_per_minute: tokens, .. } = self.endpoint;
+        let departure = Departure { per_minute: PerMinute { requests, tokens }, ..self.departure(body, ticket) };
         self.cache.write(move |connection| depart(connection, &departure)).await
     }
 
@@ -64,6 +65,8 @@ impl EgressGuard {
             account: self.account.clone(),
             reserved: ticket.reserved,
             cap: self.cap,
+            per_minute: PerMinute::default(),
+            likely: ticket.tokens,
         }
     }
 

@@ -46,6 +46,27 @@ pub(crate) fn extract(completion: &str) -> Result<Extracted, Reason> {
     Err(if empty { Reason::NoExamples } else { Reason::NoJson })
 }
 
+/// The one JSON value of a completion, past reasoning, prose and fences.
+pub(crate) fn single_value(completion: &str) -> Result<Value, Reason> {
+    let text = without_reasoning(completion.trim_start_matches('\u{feff}').trim());
+    if text.is_empty() {
+        return Err(Reason::EmptyCompletion);
+    }
+    if let Ok(Value::String(inner)) = serde_json::from_str(text) {
+        return single_value(&inner);
+    }
+    let mut position = 0;
+    while let Some(start) = text[position..].find(['{', '[']).map(|offset| position + offset) {
+        match read_value(&text[start..]) {
+            Some((value, _)) => return Ok(value),
+            // What begins like an answer is one that breaks off: its inner values are not the answer.
+            None if text[start + 1..].trim_start().starts_with(['"', '{', '[']) => return Err(Reason::TruncatedJson),
+            None => position = start + 1,
+        }
+    }
+    Err(Reason::NoJson)
+}
+
 /// Text after the last `</think>`, where reasoning models begin their answer.
 fn without_reasoning(text: &str) -> &str {
     text.rsplit_once("</think>").map_or(text, |(_, answer)| answer.trim())

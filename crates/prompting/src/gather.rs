@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clinsynth_contract::{Example, Prompt};
@@ -8,6 +9,9 @@ use crate::{
     Answers, Backend, GenerateSettings, Labelling, ParseSettings, Parsed, PromptSeed, PromptingError, Task, Template,
     enumerate, parse,
 };
+
+/// Has prompts answered that were made with these settings.
+pub type Ask<'a, E> = &'a mut dyn FnMut(Vec<Prompt>, &GenerateSettings) -> Result<Answers, E>;
 
 /// How examples are gathered out of completions.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,7 +48,7 @@ pub struct Gathered {
 /// Asks in waves until enough examples are accepted, each wave as large as the yield so far lets expect to be needed.
 /// Seeds are taken in order, and from the first again when they are used up; one whose label has its share is passed over.
 ///
-/// `ask` is given all prompts so far, those of earlier waves first: what was answered before is not asked again, because the
+/// `ask` is given prompts with the settings that they were made with, and all prompts so far, those of earlier waves first: what was answered before is not asked again, because the
 /// request cache holds it. What is asked depends on nothing but the inputs and the answers, so a restart asks the same.
 ///
 /// Errors: those of [`enumerate`] and [`parse`]; [`PromptingError::TooFewAccepted`]; what `ask` returns.
@@ -54,16 +58,18 @@ pub fn gather<E: From<PromptingError>>(
     settings: &GenerateSettings,
     gathering: &GatherSettings,
     backend: &Backend,
-    ask: &mut dyn FnMut(Vec<Prompt>) -> Result<Answers, E>,
+    ask: Ask<'_, E>,
 ) -> Result<Gathered, E> {
     let Some(target) = &gathering.target else {
         let prompts = enumerate(template, seeds, settings)?;
-        return wave(prompts, settings, gathering.repair, backend, ask);
+        let reading = reading(settings, &prompts, seeds);
+        return wave(prompts, settings, &reading, gathering.repair, backend, ask);
     };
     let shares = shares(target, &settings.labelling)?;
     let seeds = enough_seeds(seeds, target.max_candidates);
-    let mut waiting: Vec<(Prompt, &PromptSeed)> =
-        enumerate(template, &seeds, settings)?.into_iter().zip(seeds.iter().copied()).collect();
+    let prompts = enumerate(template, &seeds, settings)?;
+    let reading = reading(settings, &prompts, &seeds);
+    let mut waiting: Vec<(Prompt, &PromptSeed)> = prompts.into_iter().zip(seeds.iter().copied()).collect();
     let mut asked: Vec<Prompt> = Vec::new();
     let mut selection = Selection::new(shares.clone());
     loop {
@@ -74,7 +80,7 @@ pub fn gather<E: From<PromptingError>>(
             return Err(E::from(selection.too_few(target.count, candidates)));
         }
         asked.extend(next);
-        let mut gathered = wave(asked.clone(), settings, gathering.repair, backend, ask)?;
+        let mut gathered = wave(asked.clone(), settings, &reading, gathering.repair, backend, ask)?;
         selection = Selection::new(shares.clone());
         gathered.parsed = selection.select(gathered.parsed);
         if selection.is_full() {
@@ -122,22 +128,32 @@ fn next_wave(
 /// The class that a seed is meant for, where it says so.
 fn seed_class<'s>(seed: &'s PromptSeed, labelling: &Labelling) -> Option<&'s str> {
     match labelling.task {
-        Task::Ner => seed.label.as_deref(),
         Task::Re => seed.relation.as_deref(),
+        _ => seed.label.as_deref(),
     }
 }
 
+/// How completions of these prompts are read, which stand for the seeds in order.
+pub(crate) fn reading(
+    settings: &GenerateSettings,
+    prompts: &[Prompt],
+    seeds: &[impl Borrow<PromptSeed>],
+) -> ParseSettings {
+    let named = prompts.iter().zip(seeds).map(|(prompt, seed)| (prompt.request.clone(), seed.borrow().clone()));
+    ParseSettings { seeds: named.collect(), ..ParseSettings::new(settings.labelling.clone()) }
+}
+
 /// Asks, parses and repairs.
-fn wave<E: From<PromptingError>>(
+pub(crate) fn wave<E: From<PromptingError>>(
     mut prompts: Vec<Prompt>,
     settings: &GenerateSettings,
+    reading: &ParseSettings,
     repair: bool,
     backend: &Backend,
-    ask: &mut dyn FnMut(Vec<Prompt>) -> Result<Answers, E>,
+    ask: Ask<'_, E>,
 ) -> Result<Gathered, E> {
-    let mut answers = ask(prompts.clone())?;
-    let reading = ParseSettings::new(settings.labelling.clone());
-    let mut parsed = parse(&answers.completions, &prompts, &reading)?;
+    let mut answers = ask(prompts.clone(), settings)?;
+    let mut parsed = parse(&answers.completions, &prompts, reading)?;
     let mut repairs =
         if repair { repair_prompts(&answers.completions, &prompts, &parsed, settings) } else { Vec::new() };
     if let Backend::Replay(recordings) = backend {
@@ -146,16 +162,11 @@ fn wave<E: From<PromptingError>>(
         repairs.retain(|prompt| recordings.answers_exactly(prompt) && seen.insert(prompt.digest.clone()));
     }
     if !repairs.is_empty() {
-        let mended = ask(repairs.clone())?;
-        parsed = apply_repairs(parsed, parse(&mended.completions, &repairs, &reading)?);
-        answers.completions.extend(mended.completions);
-        answers.egress.extend(mended.egress);
-        answers.spending.attempts += mended.spending.attempts;
-        answers.spending.tokens += mended.spending.tokens;
-        answers.spending.micros += mended.spending.micros;
+        let mut mended = ask(repairs.clone(), settings)?;
+        parsed = apply_repairs(parsed, parse(&mended.completions, &repairs, reading)?);
         // Unreadable lines of recordings were set aside by the first asking.
-        let of_repair = |row: &clinsynth_contract::Quarantined| row.request.is_some();
-        answers.quarantined.extend(mended.quarantined.into_iter().filter(of_repair));
+        mended.quarantined.retain(|row| row.request.is_some());
+        answers.extend(mended);
         prompts.extend(repairs);
     }
     Ok(Gathered { prompts, answers, parsed })

@@ -50,11 +50,11 @@ fn writer(number: usize, seen: &Seen) -> Reply {
 fn run(backend: &Backend, cache: &Path, gathering: &GatherSettings) -> Result<Gathered, PromptingError> {
     let template = Template::parse("t.md.j2", "--- user\n{{ mention }} as {{ label }}").unwrap();
     let settings = settings();
-    let mut ask = |prompts: Vec<Prompt>| -> Result<Answers, PromptingError> {
+    let mut ask = |prompts: Vec<Prompt>, settings: &GenerateSettings| -> Result<Answers, PromptingError> {
         let mut observer = |_: &_| {};
         let cancel = AtomicBool::new(false);
         let mut connections = Connections { cache, cancel: &cancel, observer: &mut observer };
-        complete(&clear(prompts, backend)?, backend, &settings, &mut connections)
+        complete(&clear(prompts, backend)?, backend, settings, &mut connections)
     };
     gather(&template, &seeds(), &settings, gathering, backend, &mut ask)
 }

@@ -43,6 +43,10 @@ impl LabelNames {
         self.names.last().map(String::as_str)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// All of them, for messages.
     pub(crate) fn list(&self) -> String {
         self.names.join(", ")

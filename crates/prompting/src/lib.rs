@@ -30,6 +30,9 @@
 
 mod address;
 mod align;
+mod annotate;
+#[cfg(test)]
+mod annotate_tests;
 mod asker;
 mod backoff;
 mod batch;
@@ -52,6 +55,8 @@ mod fold;
 mod gather;
 #[cfg(test)]
 mod gather_tests;
+mod given;
+mod held;
 mod labels;
 mod ladder;
 mod live;
@@ -65,6 +70,9 @@ mod quotes;
 mod reason;
 mod repair;
 mod replay;
+mod search;
+#[cfg(test)]
+mod search_tests;
 mod seeds;
 mod selection;
 #[cfg(test)]
@@ -81,6 +89,7 @@ mod tls_tests;
 mod transport;
 mod vocabulary;
 
+pub use annotate::{Agreement, Voted, Voting, annotate};
 pub use cache::keeping::{
     Account, CacheListing, CachedCompletions, Collected, Exported, collect_garbage, export, list,
 };
@@ -89,12 +98,13 @@ pub use complete::{Answers, Backend, Connections, Progress, Spending, complete, 
 pub use endpoint::{ApiKey, Batching, Endpoint, JsonMode, Origin};
 pub use enumerate::{GenerateSettings, Parameters, enumerate};
 pub use error::PromptingError;
-pub use gather::{GatherSettings, Gathered, Target, class_counts, gather};
+pub use gather::{Ask, GatherSettings, Gathered, Target, class_counts, gather};
 pub use parse::{ParseSettings, Parsed, Warning, parse};
-pub use price::{Budget, Estimate, Price, Prices, money};
+pub use price::{Budget, CountTokens, Estimate, Price, Prices, money};
 pub use quotes::Quotes;
 pub use reason::Reason;
 pub use replay::{Recording, Recordings};
+pub use search::{SearchSettings, Searched, Trial, search};
 pub use seeds::{PromptSeed, read_seeds, seed_rows};
 pub use task::{Label, Labelling, Task};
 pub use template::Template;

@@ -5,9 +5,12 @@ use serde_json::Value;
 
 use crate::coerce::{Expected, coerce};
 use crate::extract::extract;
+use crate::given::read_given;
+use crate::held::{mark_concepts, what_is_lacking};
 use crate::labels::{LabelNames, check_synonyms};
 use crate::locate::locate;
-use crate::{Labelling, PromptingError, Reason};
+use crate::repair::request_of;
+use crate::{Labelling, PromptSeed, PromptingError, Reason};
 
 /// How completions are read.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +21,14 @@ pub struct ParseSettings {
     pub synonyms: BTreeMap<String, String>,
     /// Longest text of an example, in characters.
     pub longest_text: usize,
+    /// What each request was filled with: a text that its completion is about, or a mention that its examples must hold.
+    pub seeds: BTreeMap<String, PromptSeed>,
 }
 
 impl ParseSettings {
     /// Settings without synonyms, for texts of at most 2,000 characters.
     pub fn new(labelling: Labelling) -> Self {
-        Self { labelling, synonyms: BTreeMap::new(), longest_text: 2000 }
+        Self { labelling, synonyms: BTreeMap::new(), longest_text: 2000, seeds: BTreeMap::new() }
     }
 }
 
@@ -83,17 +88,64 @@ pub fn parse(
         task: *task,
         labels: LabelNames::new(labels, &settings.synonyms),
         relations: LabelNames::new(relations, &settings.synonyms),
-        longest_text: settings.longest_text,
+        longest_text: if task.is_about_given() { usize::MAX } else { settings.longest_text },
     };
     let by_request: BTreeMap<&str, &Prompt> = prompts.iter().map(|prompt| (prompt.request.as_str(), prompt)).collect();
     let mut parsed = Parsed::default();
     for completion in completions {
-        parse_one(completion, by_request.get(completion.request.as_str()).copied(), &expected, &mut parsed);
+        let source = Source {
+            completion,
+            prompt: by_request.get(completion.request.as_str()).copied(),
+            seed: settings.seeds.get(request_of(&completion.request)),
+        };
+        match source.seed.and_then(|seed| seed.given.as_ref()) {
+            Some(given) => parse_given(source, given, &expected, &mut parsed),
+            None => parse_one(source, &expected, &mut parsed),
+        }
     }
     Ok(parsed)
 }
 
-fn parse_one(completion: &Completion, prompt: Option<&Prompt>, expected: &Expected, parsed: &mut Parsed) {
+/// A completion with what it answers.
+#[derive(Clone, Copy)]
+struct Source<'s> {
+    completion: &'s Completion,
+    prompt: Option<&'s Prompt>,
+    seed: Option<&'s PromptSeed>,
+}
+
+/// An answer about a given text: one example, with the text as it was given.
+fn parse_given(source: Source<'_>, given: &Example, expected: &Expected, parsed: &mut Parsed) {
+    let Source { completion, prompt, seed } = source;
+    let request = completion_id(completion);
+    let id = format!("{request}-01");
+    match read_given(&completion.text, given, expected) {
+        Err((reason, detail, shown)) => {
+            let whole = matches!(reason, Reason::NoJson | Reason::EmptyCompletion);
+            let (id, text) = if shown.is_empty() { (&request, &completion.text) } else { (&id, &shown) };
+            let detail = if whole { finish_words(completion, &detail) } else { detail };
+            parsed.quarantined.push(set_aside(reason, id, detail, completion, text));
+        }
+        Ok(located) => {
+            for (reason, detail) in located.warnings {
+                parsed.warn(&id, reason, detail);
+            }
+            parsed.examples.push(Example {
+                id,
+                document: completion.request.clone(),
+                text: given.text.clone(),
+                entities: located.entities,
+                relations: located.relations,
+                split: None,
+                provenance: provenance(completion, prompt, seed),
+                sensitivity: completion.sensitivity.max(given.sensitivity),
+            });
+        }
+    }
+}
+
+fn parse_one(source: Source<'_>, expected: &Expected, parsed: &mut Parsed) {
+    let Source { completion, prompt, .. } = source;
     let id = completion_id(completion);
     let extracted = match extract(&completion.text) {
         Ok(extracted) => extracted,
@@ -105,7 +157,7 @@ fn parse_one(completion: &Completion, prompt: Option<&Prompt>, expected: &Expect
     };
     let found = extracted.examples.len();
     for (index, value) in extracted.examples.iter().enumerate() {
-        parse_example(&format!("{id}-{:02}", index + 1), value, completion, prompt, expected, parsed);
+        parse_example(&format!("{id}-{:02}", index + 1), value, source, expected, parsed);
     }
     if let Some(broken) = &extracted.broken {
         let detail = finish_words(completion, &format!("the JSON breaks off or is malformed after {found} examples"));
@@ -121,16 +173,14 @@ fn parse_one(completion: &Completion, prompt: Option<&Prompt>, expected: &Expect
     }
 }
 
-fn parse_example(
-    id: &str,
-    value: &Value,
-    completion: &Completion,
-    prompt: Option<&Prompt>,
-    expected: &Expected,
-    parsed: &mut Parsed,
-) {
+fn parse_example(id: &str, value: &Value, source: Source<'_>, expected: &Expected, parsed: &mut Parsed) {
+    let Source { completion, prompt, seed } = source;
     let located = coerce(value, expected).and_then(|draft| {
-        let located = locate(&draft)?;
+        let mut located = locate(&draft)?;
+        if let Some(seed) = seed {
+            what_is_lacking(&draft.text, &located.entities, seed).map_or(Ok(()), Err)?;
+            mark_concepts(&draft.text, &mut located.entities, seed);
+        }
         Ok((draft.text, located))
     });
     match located {
@@ -148,7 +198,7 @@ fn parse_example(
                 entities: located.entities,
                 relations: located.relations,
                 split: None,
-                provenance: provenance(completion, prompt),
+                provenance: provenance(completion, prompt, seed),
                 sensitivity: completion.sensitivity,
             });
         }
@@ -162,13 +212,14 @@ fn completion_id(completion: &Completion) -> String {
     }
 }
 
-fn provenance(completion: &Completion, prompt: Option<&Prompt>) -> Provenance {
+fn provenance(completion: &Completion, prompt: Option<&Prompt>, seed: Option<&PromptSeed>) -> Provenance {
     let of_prompt = |field: fn(&Prompt) -> &Option<String>| prompt.and_then(|prompt| field(prompt).clone());
     Provenance {
         origin: Origin::Llm,
         model: Some(completion.model.clone()),
         prompt: Some(completion.digest.clone()),
         seed: of_prompt(|prompt| &prompt.seed),
+        concept: seed.and_then(PromptSeed::concepts),
         topic: of_prompt(|prompt| &prompt.topic),
         style: of_prompt(|prompt| &prompt.style),
         request: Some(completion.request.clone()),

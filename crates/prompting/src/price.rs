@@ -45,7 +45,8 @@ pub struct Estimate {
     pub requests: usize,
     /// Requests that the cache answers.
     pub cached: usize,
-    /// Tokens of the prompts to be sent, as the endpoint's own counts suggest; 4 bytes are a token before there are any.
+    /// Tokens of the prompts to be sent: by the model's tokenizer where there is one, else as the endpoint's own counts
+    /// suggest; 4 bytes are a token before there are any.
     pub prompt_tokens: u64,
     /// Tokens of the completions, likewise; half of `max-tokens` before there are any counts, 500 without it.
     pub completion_tokens: u64,
@@ -90,6 +91,9 @@ pub fn money(micros: u64, currency: &str) -> String {
         format!("{amount:.4} {currency}")
     }
 }
+
+/// Counts the tokens of a text as the model would.
+pub type CountTokens<'c> = &'c dyn Fn(&str) -> u64;
 
 /// Weighs requests to one model of one endpoint before they are sent, and counts their cost after.
 #[derive(Clone, Debug)]
@@ -156,12 +160,19 @@ impl Scales {
         open: impl Iterator<Item = &'a Prompt>,
         requests: usize,
         usage: &Usage,
+        count: Option<CountTokens<'_>>,
     ) -> Estimate {
+        let counted = |count: CountTokens<'_>, messages: &[Message]| {
+            messages.iter().map(|message| count(&message.content)).sum::<u64>()
+        };
         let mut estimate = Estimate { requests, cached: requests, prices: self.prices.clone(), ..Estimate::default() };
         let mut most = Charge::default();
         for prompt in open {
             estimate.cached -= 1;
-            estimate.prompt_tokens += likely_prompt(&prompt.messages, usage);
+            estimate.prompt_tokens += match count {
+                Some(count) => counted(count, &prompt.messages),
+                None => likely_prompt(&prompt.messages, usage),
+            };
             estimate.completion_tokens += self.likely_completion(usage);
             let one = self.most(prompt, usage);
             most = Charge { tokens: most.tokens + one.tokens, micros: most.micros + one.micros };
@@ -254,16 +265,18 @@ mod tests {
         let prompts = [prompt(400), prompt(4000)];
         let mut usage = Usage::default();
         assert_eq!(
-            scales.estimate(prompts.iter(), 3, &usage).to_string(),
+            scales.estimate(prompts.iter(), 3, &usage, None).to_string(),
             "3 requests, 1 of them in the cache; about 1100 prompt and 100 completion tokens, at most 4632; about \
              0.0002 USD, at most 0.0008 USD by the prices of 2026-11-01"
         );
+        let by_tokenizer = scales.estimate(prompts.iter(), 2, &usage, Some(&|text: &str| text.len() as u64 / 5));
+        assert_eq!((by_tokenizer.prompt_tokens, by_tokenizer.most_tokens), (880, Some(4632)));
         for _ in 0..8 {
             usage.add(1000, 200, 40);
         }
-        let estimate = scales.estimate(prompts.iter(), 2, &usage);
+        let estimate = scales.estimate(prompts.iter(), 2, &usage, None);
         assert_eq!((estimate.prompt_tokens, estimate.completion_tokens), (880, 80));
         assert_eq!(estimate.most_tokens, Some(89 + 880 + 32 + 200));
-        assert_eq!(scales.estimate([].iter(), 2, &usage).to_string(), "2 requests, 2 of them in the cache");
+        assert_eq!(scales.estimate([].iter(), 2, &usage, None).to_string(), "2 requests, 2 of them in the cache");
     }
 }

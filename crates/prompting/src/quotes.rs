@@ -84,7 +84,8 @@ impl Quotes {
     }
 }
 
-/// The JSON by which a completion would give this example, or `None` when a span lies outside the text or a pair is missing.
+/// The JSON by which a completion would give this example, or `None` when a span lies outside the text, a pair is missing,
+/// or the task has no such answer.
 pub(crate) fn answer(example: &Example, task: Task) -> Option<String> {
     let offsets = CharOffsets::new(&example.text);
     let entity = |entity: &clinsynth_contract::Entity| {
@@ -101,6 +102,12 @@ pub(crate) fn answer(example: &Example, task: Task) -> Option<String> {
             let (head, tail) = (end(relation.head)?, end(relation.tail)?);
             json!({ "text": example.text, "head": head, "tail": tail, "relation": relation.label })
         }
+        Task::Extract => {
+            let entities: Option<Vec<_>> = example.entities.iter().map(entity).collect();
+            json!({ "entities": entities? })
+        }
+        // Nothing that is known to be right shows what is wrong, and instructions are no examples.
+        Task::Verify | Task::Propose => return None,
     };
     Some(value.to_string())
 }

@@ -53,6 +53,20 @@ reasons! {
         MentionNotFound = "mention_not_found",
         /// A mention occurs only inside or across another mention, which flat tags cannot hold.
         MentionOverlaps = "mention_overlaps",
+        /// The text does not hold the mention that it was asked for.
+        SeedMissing = "seed_missing",
+        /// The text holds the mention that it was asked for, but nothing is labelled there.
+        SeedUnlabelled = "seed_unlabelled",
+        /// A label of a given text got no verdict.
+        VerdictMissing = "verdict_missing",
+        /// A verdict names no label of its text, or is no verdict.
+        MalformedVerdict = "malformed_verdict",
+        /// Dropped: fewer votes than it takes.
+        Outvoted = "outvoted",
+        /// No completion about the text could be read, so that it has no labels.
+        NoVote = "no_vote",
+        /// Dropped: written to try a prompt of a search.
+        PromptTrial = "prompt_trial",
         /// Warning: the mention occurs more often than it was labelled.
         AmbiguousMention = "ambiguous_mention",
         /// Warning: the mention was found only with case, spacing, hyphens or Unicode form ignored.

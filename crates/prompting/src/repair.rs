@@ -6,7 +6,7 @@ use std::fmt::Write;
 use clinsynth_contract::{Completion, Example, Message, Prompt, Quarantined};
 
 use crate::enumerate::prompt_digest;
-use crate::{GenerateSettings, Parsed, Reason, Warning};
+use crate::{GenerateSettings, Parsed, Reason, Task, Warning};
 
 /// Stands behind the request's name in that of its repair.
 const SUFFIX: &str = "-fix";
@@ -37,7 +37,7 @@ pub(crate) fn repair_prompts(
         let count = found.missing(parsed, prompt);
         let mut messages = prompt.messages.clone();
         messages.push(Message { role: "assistant".to_owned(), content: completion.text.trim().to_owned() });
-        messages.push(Message { role: "user".to_owned(), content: complaint(&found, count) });
+        messages.push(Message { role: "user".to_owned(), content: complaint(&found, count, settings.labelling.task) });
         repairs.push(Prompt {
             request: format!("{}{SUFFIX}", prompt.request),
             digest: prompt_digest(&messages, &settings.parameters).to_string(),
@@ -179,13 +179,20 @@ fn faults(parsed: &Parsed) -> BTreeMap<&str, Faults<'_>> {
     found
 }
 
-fn complaint(faults: &Faults<'_>, count: u32) -> String {
+fn complaint(faults: &Faults<'_>, count: u32, task: Task) -> String {
     let mut text = "Your answer has faults:\n".to_owned();
     for (index, row) in faults.rows.iter().enumerate() {
         let shown: String = row.text.chars().take(600).collect();
         let place = if shown.starts_with('{') { format!("\n   {shown}") } else { String::new() };
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{}. {}{place}", index + 1, row.detail);
+    }
+    if task.is_about_given() {
+        text.push_str(
+            "\nGive the whole answer again without the faults. Copy every mention letter by letter from the text. Answer \
+             with one JSON object of the form that was asked for, and nothing else.",
+        );
+        return text;
     }
     let _ = write!(
         text,
@@ -200,7 +207,8 @@ fn complaint(faults: &Faults<'_>, count: u32) -> String {
     text
 }
 
-fn request_of(fix: &str) -> &str {
+/// The request that a repair belongs to; a request that is none is its own.
+pub(crate) fn request_of(fix: &str) -> &str {
     fix.strip_suffix(SUFFIX).unwrap_or(fix)
 }
 

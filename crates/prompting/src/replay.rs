@@ -136,7 +136,9 @@ impl Recordings {
             known.then(|| self.by_messages.get(&messages_digest(&prompt.messages))).flatten()
         };
         let mut found: Vec<Option<usize>> = prompts.iter().map(|prompt| take(by_messages(prompt))).collect();
-        for (prompt, found) in prompts.iter().zip(&mut found) {
+        // The same values may belong to any text: an answer about a text is its own alone.
+        let values_are_enough = matches!(task, Task::Ner | Task::Re);
+        for (prompt, found) in prompts.iter().zip(&mut found).filter(|_| values_are_enough) {
             *found = found.or_else(|| take(self.by_key.get(&key(prompt, task))));
         }
         found

@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use clinsynth_contract::{Seed, Sensitivity};
+use clinsynth_contract::{Example, Seed, Sensitivity};
 
-use crate::PromptingError;
 use crate::text::read_text;
+use crate::{PromptingError, Trial};
 
 /// What fills one prompt: a row of a seed file. The fields are the variables of a template; an absent one is `none`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PromptSeed {
     /// What to write about.
     pub topic: Option<String>,
@@ -27,6 +27,16 @@ pub struct PromptSeed {
     pub tail: Option<String>,
     /// Relation that the examples should state.
     pub relation: Option<String>,
+    /// Concept identifier of the head.
+    pub head_concept: Option<String>,
+    /// Concept identifier of the tail.
+    pub tail_concept: Option<String>,
+    /// The text that is to be labelled, with the labels that it has.
+    pub given: Option<Example>,
+    /// How to write, as a prompt search found it.
+    pub instructions: Option<String>,
+    /// What a prompt search tried so far, the best first.
+    pub tried: Vec<Trial>,
 }
 
 impl PromptSeed {
@@ -35,6 +45,18 @@ impl PromptSeed {
         match (&self.mention, &self.head, &self.tail) {
             (None, Some(head), Some(tail)) => Some(format!("{head} | {tail}")),
             (mention, _, _) => mention.clone(),
+        }
+    }
+
+    /// The concepts of what [`Self::mentions`] names.
+    pub(crate) fn concepts(&self) -> Option<String> {
+        match (&self.concept, &self.head_concept, &self.tail_concept) {
+            (None, None, None) => None,
+            (concept @ Some(_), _, _) => concept.clone(),
+            (None, head, tail) => {
+                let known = |concept: &Option<String>| concept.clone().unwrap_or_default();
+                Some(format!("{} | {}", known(head), known(tail)))
+            }
         }
     }
 }

@@ -36,8 +36,8 @@ pub(crate) fn shares(target: &Target, labelling: &Labelling) -> Result<Shares, P
         return bad("count", "is 0".to_owned());
     }
     let labels = match labelling.task {
-        Task::Ner => &labelling.labels,
         Task::Re => &labelling.relations,
+        _ => &labelling.labels,
     };
     let mut known: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
     if labelling.task == Task::Ner {
@@ -168,8 +168,14 @@ impl Selection {
 /// The classes of an example: its relations, or its labels, or `none`; each once.
 pub(crate) fn classes(example: &Example, task: Task) -> Vec<&str> {
     let found: BTreeSet<&str> = match task {
-        Task::Ner => example.entities.iter().map(|entity| entity.label.as_str()).collect(),
-        Task::Re => example.relations.iter().map(|relation| relation.label.as_str()).collect(),
+        Task::Ner | Task::Propose => example.entities.iter().map(|entity| entity.label.as_str()).collect(),
+        // What a pair was given or confirmed as, where there are pairs.
+        Task::Extract | Task::Verify if example.relations.is_empty() => {
+            example.entities.iter().map(|entity| entity.label.as_str()).collect()
+        }
+        Task::Re | Task::Extract | Task::Verify => {
+            example.relations.iter().map(|relation| relation.label.as_str()).collect()
+        }
     };
     if found.is_empty() { vec![NONE] } else { found.into_iter().collect() }
 }

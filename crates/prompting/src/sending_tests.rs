@@ -283,7 +283,7 @@ fn an_estimate_sends_nothing_and_counts_the_cache() {
     let cache = folder.path().join("requests.sqlite");
     let backend = Backend::Live(priced(endpoint(server.base_url()), Budget::default()));
     let cleared = clear(prompts(3), &backend).unwrap();
-    let shown = || estimate(&cleared, &backend, &settings(), &cache).unwrap().unwrap().to_string();
+    let shown = || estimate(&cleared, &backend, &settings(), &cache, None).unwrap().unwrap().to_string();
     assert_eq!(
         shown(),
         "3 requests, 0 of them in the cache; about 3 prompt and 96 completion tokens, at most 246; about 0.0002 USD, at \

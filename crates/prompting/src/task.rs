@@ -15,6 +15,12 @@ pub enum Task {
     Ner,
     /// The relation of a marked pair of mentions in a sentence (relation extraction).
     Re,
+    /// Labels of a given text: its mentions, or with relations in the label set the relation of each given pair.
+    Extract,
+    /// Whether the labels of a given text are right: its mentions, or with relations in the label set its pairs.
+    Verify,
+    /// Instructions to write examples by.
+    Propose,
 }
 
 impl Task {
@@ -23,7 +29,15 @@ impl Task {
         match self {
             Self::Ner => "ner",
             Self::Re => "re",
+            Self::Extract => "extract",
+            Self::Verify => "verify",
+            Self::Propose => "propose",
         }
+    }
+
+    /// Whether a completion belongs to the very text of its prompt.
+    pub(crate) const fn is_about_given(self) -> bool {
+        matches!(self, Self::Extract | Self::Verify)
     }
 }
 
@@ -64,7 +78,7 @@ pub struct Labelling {
     pub task: Task,
     /// Labels of mentions. For [`Task::Re`] the first is the usual head's, the last the usual tail's.
     pub labels: Vec<Label>,
-    /// Labels of pairs; for [`Task::Re`] only.
+    /// Labels of pairs; not for [`Task::Ner`].
     pub relations: Vec<Label>,
 }
 
@@ -73,7 +87,6 @@ impl Labelling {
     pub fn validate(&self) -> Result<(), PromptingError> {
         TagSet::new(names(&self.labels))?;
         match (self.task, self.relations.is_empty()) {
-            (Task::Ner, true) => Ok(()),
             (Task::Ner, false) => Err(PromptingError::Settings {
                 key: "relations",
                 problem: "is set, but task `ner` labels mentions only".to_owned(),
@@ -81,7 +94,8 @@ impl Labelling {
             (Task::Re, true) => {
                 Err(PromptingError::Settings { key: "relations", problem: "is empty: task `re` needs it".to_owned() })
             }
-            (Task::Re, false) => Ok(TagSet::new(names(&self.relations)).map(|_| ())?),
+            (_, true) => Ok(()),
+            (_, false) => Ok(TagSet::new(names(&self.relations)).map(|_| ())?),
         }
     }
 
@@ -89,7 +103,21 @@ impl Labelling {
     /// none further) with the lengths that grammar-constrained servers need to come to an end.
     pub fn answer_schema(&self, count: u32) -> Value {
         let entity = object(&json!({ "text": string(200), "type": choice(&self.labels) }));
+        let verdict = |key: &str, value: Value| {
+            let item = object(&json!({ "number": { "type": "integer" }, key: value }));
+            object(&json!({ "verdicts": { "type": "array", "items": item, "minItems": 1, "maxItems": 64 } }))
+        };
         let example = match self.task {
+            Task::Extract if self.relations.is_empty() => {
+                return object(&json!({ "entities": { "type": "array", "items": entity, "maxItems": 64 } }));
+            }
+            Task::Extract => return verdict("relation", choice(&self.relations)),
+            Task::Verify => return verdict("right", json!({ "type": "boolean" })),
+            Task::Propose => {
+                let prompts =
+                    json!({ "type": "array", "items": string(4000), "minItems": 1, "maxItems": count.max(1) });
+                return object(&json!({ "prompts": prompts }));
+            }
             Task::Ner => object(&json!({
                 "text": string(1000),
                 "entities": { "type": "array", "items": entity, "maxItems": 16 },

@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 
-use clinsynth_contract::Message;
+use clinsynth_contract::{CharOffsets, Entity, Example, Message};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value};
 
 use crate::text::read_text;
-use crate::{Label, Labelling, PromptSeed, PromptingError, Quotes};
+use crate::{Label, Labelling, PromptSeed, PromptingError, Quotes, Trial};
 
 /// Roles that a section of a template may have.
 const ROLES: [&str; 3] = ["system", "user", "assistant"];
@@ -15,8 +15,10 @@ const ROLES: [&str; 3] = ["system", "user", "assistant"];
 /// A line `--- system`, `--- user` or `--- assistant` opens a section; before the first stands nothing but Jinja
 /// comments. Sections are cut before rendering, so no value of a variable can open one. Variables: `task`, `labels` and
 /// `relations` (lists of `{name, definition}`), the fields of [`PromptSeed`], and from [`Quotes`] `guideline`,
-/// `demonstrations` (list of `{text, answer}`) and `errors` (list of `{text, kind, gold, predicted}`). An undefined
-/// variable is an error.
+/// `demonstrations` (list of `{text, answer}`) and `errors` (list of `{text, kind, gold, predicted}`). A given text is
+/// `text`, with what it is labelled with in `mentions` (list of `{number, text, label}`) and `pairs` (list of
+/// `{number, head, tail, relation}`), numbered from 1. What a search tried is `tried`, a list of
+/// `{instructions, score}`. An undefined variable is an error.
 #[derive(Debug)]
 pub struct Template {
     name: String,
@@ -123,7 +125,48 @@ fn variables(labelling: &Labelling, seed: &PromptSeed, quotes: &Quotes, number: 
         ("head", optional(&seed.head)),
         ("tail", optional(&seed.tail)),
         ("relation", optional(&seed.relation)),
+        ("text", seed.given.as_ref().map_or_else(|| Value::from(()), |given| Value::from(given.text.as_str()))),
+        ("mentions", seed.given.as_ref().map(mentions).unwrap_or_default().into()),
+        ("pairs", seed.given.as_ref().map(pairs).unwrap_or_default().into()),
+        ("instructions", optional(&seed.instructions)),
+        ("tried", seed.tried.iter().map(tried).collect()),
     ])
+}
+
+/// A span outside the text is shown as empty; the contract has none.
+fn quoted<'t>(offsets: &CharOffsets<'t>, entity: &Entity) -> &'t str {
+    offsets.slice(entity.span()).unwrap_or_default()
+}
+
+fn mentions(given: &Example) -> Vec<Value> {
+    let offsets = CharOffsets::new(&given.text);
+    let mention = |(index, entity): (usize, &Entity)| {
+        Value::from_pairs([
+            ("number", Value::from(index + 1)),
+            ("text", Value::from(quoted(&offsets, entity))),
+            ("label", Value::from(entity.label.as_str())),
+        ])
+    };
+    given.entities.iter().enumerate().map(mention).collect()
+}
+
+fn pairs(given: &Example) -> Vec<Value> {
+    let offsets = CharOffsets::new(&given.text);
+    let end = |index: u32| given.entities.get(index as usize).map(|entity| quoted(&offsets, entity));
+    let pair = |(index, relation): (usize, &clinsynth_contract::Relation)| {
+        Value::from_pairs([
+            ("number", Value::from(index + 1)),
+            ("head", Value::from(end(relation.head))),
+            ("tail", Value::from(end(relation.tail))),
+            ("relation", Value::from(relation.label.as_str())),
+        ])
+    };
+    given.relations.iter().enumerate().map(pair).collect()
+}
+
+fn tried(trial: &Trial) -> Value {
+    let score = (trial.score * 1000.0).round() / 1000.0;
+    Value::from_pairs([("instructions", Value::from(trial.instructions.as_str())), ("score", Value::from(score))])
 }
 
 fn new_environment() -> Result<Environment<'static>, Error> {

@@ -284,6 +284,10 @@ impl Transport {
                 Leave::OverBudget(spent) if alone && spent_before => {
                     return Err(Failure::Fatal(self.line.endpoint.budget_spent(spent, ticket.reserved)));
                 }
+                Leave::TooSoon(wait) => {
+                    let wait = Duration::from_millis(wait.unsigned_abs());
+                    self.wait_until(Instant::now() + wait).await?;
+                }
                 left => {
                     spent_before = alone && matches!(left, Leave::OverBudget(_));
                     self.wait_until(Instant::now() + CLAIM_CHECK).await?;

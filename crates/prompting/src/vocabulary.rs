@@ -234,12 +234,12 @@ impl<'s> Mentions<'s> {
         };
         let names = labelling.labels.iter().map(|label| label.name.as_str());
         let pools: Vec<Pool<'_>> = match labelling.task {
-            Task::Ner => names.enumerate().filter_map(pool).collect(),
             // Head and tail may be of one label, and then each has its own order.
             Task::Re => {
                 let ends = [labelling.labels.first(), labelling.labels.last()];
                 ends.into_iter().flatten().map(|label| label.name.as_str()).enumerate().filter_map(pool).collect()
             }
+            _ => names.enumerate().filter_map(pool).collect(),
         };
         let pair = match (labelling.task, pools.len()) {
             (Task::Re, 1) => {
@@ -256,8 +256,9 @@ impl<'s> Mentions<'s> {
 
     fn fill(&mut self, seed: &mut PromptSeed, index: usize) {
         if let Some((head, tail)) = self.pair {
-            seed.head = Some(self.pools[head].next().text.clone());
-            seed.tail = Some(self.pools[tail].next().text.clone());
+            let (head, tail) = (self.pools[head].next(), self.pools[tail].next());
+            (seed.head, seed.tail) = (Some(head.text.clone()), Some(tail.text.clone()));
+            (seed.head_concept, seed.tail_concept) = (head.concept.clone(), tail.concept.clone());
             seed.relation = self.relations.get(index % self.relations.len().max(1)).map(|name| (*name).to_owned());
             return;
         }

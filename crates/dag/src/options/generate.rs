@@ -20,6 +20,43 @@ pub enum Task {
     Re,
 }
 
+/// What a `generate` step asks the language model for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Strategy {
+    /// To write labelled examples from seeds.
+    #[default]
+    Write,
+    /// To label the texts of the needed `examples` and `documents`, whose own labels it is not shown.
+    Extract,
+    /// To label the texts of the needed `examples` once more; their own labels count as one vote.
+    Annotate,
+    /// To judge whether each label of the needed `examples` is right.
+    Verify,
+    /// To propose prompts, which are tried and scored against the needed `examples`, and then to write by the best.
+    Search,
+}
+
+impl Strategy {
+    /// Whether it writes examples; the others label given texts.
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::Search)
+    }
+}
+
+/// How many of the votes that were cast a label needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Agreement {
+    /// More than half.
+    #[default]
+    Majority,
+    /// All.
+    Unanimous,
+}
+
 /// How terms, topics and styles are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -42,6 +79,11 @@ pub struct GenerateOptions {
     pub task: Task,
     /// Prompt template (minijinja), relative to the pipeline file.
     pub template: PathBuf,
+    /// What the model is asked for: to write examples; to label the texts of the needed `examples` or `documents` without
+    /// their own labels (extract) or with them as one vote more (annotate); to judge each label of the needed `examples`
+    /// (verify); or to propose prompts, to try them against the needed `examples`, and to write by the best (search).
+    #[serde(default)]
+    pub mode: Strategy,
     /// Table of topics, styles, mentions and counts that fill the template, one request a row (tab-separated), relative
     /// to the pipeline file; or else seeds are drawn from `vocabularies`, `topics` and `styles`.
     #[serde(default)]
@@ -89,9 +131,34 @@ pub struct GenerateOptions {
     /// Examples of the needed `examples` that each prompt shows; never of restricted data.
     #[serde(default)]
     pub demonstrations: u32,
+    /// Steps of `needs` whose `examples` are shown; empty for all of them. Needed by a `mode` that labels texts.
+    #[serde(default)]
+    pub demonstrations_from: Vec<String>,
     /// Errors of the needed `errors` that each prompt shows; of public or synthetic data only.
     #[serde(default)]
     pub feedback: u32,
+    /// Completions for each text that is labelled or judged: its votes.
+    #[serde(default = "one", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub votes: u32,
+    /// What a label needs of the votes.
+    #[serde(default)]
+    pub agreement: Agreement,
+    /// Template that asks for prompts; required by `mode: search`.
+    #[serde(default)]
+    pub search_template: Option<PathBuf>,
+    /// Rounds of `mode: search`.
+    #[serde(default = "three", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub rounds: u32,
+    /// Prompts that are tried in each round.
+    #[serde(default = "five", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub candidates: u32,
+    /// Examples that are written to try a prompt.
+    #[serde(default = "ten", deserialize_with = "bounds::count")]
+    #[schemars(range(min = 1))]
+    pub trial_examples: u32,
     /// Who answers: `replay`, or the name of one of the pipeline's `endpoints`.
     #[serde(default = "replay")]
     pub provider: String,
@@ -128,6 +195,18 @@ pub(crate) const REPLAY: &str = "replay";
 
 const fn yes() -> bool {
     true
+}
+
+const fn one() -> u32 {
+    1
+}
+
+const fn three() -> u32 {
+    3
+}
+
+const fn five() -> u32 {
+    5
 }
 
 const fn ten() -> u32 {

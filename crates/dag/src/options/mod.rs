@@ -15,7 +15,7 @@ pub(crate) use bounds::{
 };
 pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
-pub use generate::{GenerateOptions, Sampling, Task};
+pub use generate::{Agreement, GenerateOptions, Sampling, Strategy, Task};
 pub use import::{DiscontinuousPolicy, ImportFormat, ImportOptions};
 pub use learn::{ClassWeights, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule};
 pub use measure::{EvaluateOptions, Interval, ReportOptions};

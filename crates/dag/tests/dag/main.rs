@@ -6,6 +6,7 @@ mod plans;
 mod privacy;
 mod properties;
 mod reference;
+mod strategies;
 
 use std::path::Path;
 

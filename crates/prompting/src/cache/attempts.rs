@@ -26,6 +26,13 @@ impl Cap {
     }
 }
 
+/// The most that may leave for an account in a minute, whichever process sends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PerMinute {
+    pub(crate) requests: Option<u32>,
+    pub(crate) tokens: Option<u32>,
+}
+
 /// A prompt that is about to leave.
 #[derive(Clone, Debug)]
 pub(crate) struct Departure {
@@ -37,6 +44,9 @@ pub(crate) struct Departure {
     /// What it is charged until the reply says what it used.
     pub(crate) reserved: Charge,
     pub(crate) cap: Cap,
+    pub(crate) per_minute: PerMinute,
+    /// Tokens that it is booked with where tokens a minute are limited.
+    pub(crate) likely: u64,
 }
 
 /// Whether it may leave.
@@ -52,7 +62,12 @@ pub(crate) enum Leave {
     Batched,
     /// It could cost more than the budget leaves.
     OverBudget(Charge),
+    /// As much as a minute allows left within the last one; how many milliseconds until some of it is older.
+    TooSoon(i64),
 }
+
+/// Milliseconds over which limits a minute are kept.
+const MINUTE: i64 = 60_000;
 
 /// Lets a prompt leave unless it need not or may not; claims its key and charges the account in the same transaction.
 pub(crate) fn depart(connection: &Connection, departure: &Departure) -> rusqlite::Result<Leave> {
@@ -77,7 +92,34 @@ pub(crate) fn depart(connection: &Connection, departure: &Departure) -> rusqlite
     if !departure.cap.admits(spent, departure.reserved) {
         return Ok(Leave::OverBudget(spent));
     }
+    if let Some(wait) = too_soon(connection, departure)? {
+        return Ok(Leave::TooSoon(wait));
+    }
     Ok(Leave::Granted(record(connection, departure)?))
+}
+
+/// How long until a prompt keeps the limits with what left in the minute before it. What is under way counts as this one
+/// is expected to, since only its reservation is known.
+fn too_soon(connection: &Connection, departure: &Departure) -> rusqlite::Result<Option<i64>> {
+    let PerMinute { requests, tokens } = departure.per_minute;
+    if requests.is_none() && tokens.is_none() {
+        return Ok(None);
+    }
+    let now = departure.record.time;
+    let mut statement = connection.prepare_cached(
+        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN status IS NULL THEN ?3 ELSE tokens END), 0), MIN(time) FROM attempts
+         WHERE account = ?1 AND time > ?2
+         AND NOT EXISTS (SELECT 1 FROM batch_requests WHERE batch_requests.key = attempts.key)",
+    )?;
+    let likely = departure.likely as i64;
+    let (count, sum, oldest): (i64, i64, Option<i64>) = statement
+        .query_row(params![departure.account, now - MINUTE, likely], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let full = |limit: Option<u32>, used: i64, more: i64| limit.is_some_and(|limit| used + more > i64::from(limit));
+    // One prompt alone may be larger than the limit: it goes when nothing else did.
+    let exceeds = full(requests, count, 1) || full(tokens, sum, likely);
+    Ok(oldest.filter(|_| exceeds).map(|oldest| (oldest + MINUTE - now).max(1)))
 }
 
 /// Writes a departure down and charges it.
@@ -212,7 +254,32 @@ mod tests {
             account: "e".into(),
             reserved: Charge { tokens, micros: 10 * tokens },
             cap: Cap { tokens: Some(cap), micros: None },
+            per_minute: PerMinute::default(),
+            likely: tokens,
         }
+    }
+
+    #[test]
+    fn limits_a_minute_hold_over_connections() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("requests.sqlite");
+        let (one, two) = (open(&path).unwrap(), open(&path).unwrap());
+        let at = |key: &str, time: i64, per_minute: PerMinute| {
+            let mut leaving = departure(key, key, 40, u64::MAX);
+            (leaving.record.time, leaving.per_minute) = (time, per_minute);
+            leaving
+        };
+        let requests = PerMinute { requests: Some(2), tokens: None };
+        assert_eq!(depart(&one, &at("a", 1_000, requests)).unwrap(), Leave::Granted(1));
+        assert_eq!(depart(&two, &at("b", 3_000, requests)).unwrap(), Leave::Granted(2));
+        assert_eq!(depart(&one, &at("c", 5_000, requests)).unwrap(), Leave::TooSoon(56_000));
+        assert_eq!(depart(&one, &at("c", 61_000, requests)).unwrap(), Leave::Granted(3));
+        // What is known of a reply counts, what is under way as the prompt itself does.
+        settle(&two, 2, Some(200), Some(Charge { tokens: 70, micros: 1 })).unwrap();
+        let tokens = |most| PerMinute { requests: None, tokens: Some(most) };
+        assert_eq!(depart(&two, &at("d", 62_000, tokens(149))).unwrap(), Leave::TooSoon(1_000));
+        assert_eq!(depart(&two, &at("d", 62_000, tokens(150))).unwrap(), Leave::Granted(4));
+        assert_eq!(depart(&two, &at("e", 200_000, tokens(1))).unwrap(), Leave::Granted(5));
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub(crate) fn begin(
                 begun.over_budget = Some(spent);
                 break;
             }
-            Leave::Answered | Leave::Claimed(_) | Leave::Batched => None,
+            // No limit a minute is set for what a batch holds.
+            Leave::Answered | Leave::Claimed(_) | Leave::Batched | Leave::TooSoon(_) => None,
         };
         begun.granted.push(number);
     }

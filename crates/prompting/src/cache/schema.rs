@@ -84,6 +84,10 @@ fn prepare(path: &Path) -> rusqlite::Result<(Connection, i64)> {
         transaction.pragma_update(None, "user_version", VERSION)?;
         version = VERSION;
     }
+    if version == VERSION {
+        // Made here as well, for databases from before limits a minute were shared.
+        transaction.execute_batch("CREATE INDEX IF NOT EXISTS attempts_by_time ON attempts (account, time)")?;
+    }
     transaction.commit()?;
     Ok((connection, version))
 }

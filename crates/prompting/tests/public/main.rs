@@ -23,7 +23,7 @@ fn settings(task: Task, model: &str) -> GenerateSettings {
     let labels = |names: &[&str]| names.iter().map(|name| Label::new(*name, format!("what is a {name}"))).collect();
     let labelling = match task {
         Task::Ner => Labelling { task, labels: labels(&["Disease", "Chemical"]), relations: Vec::new() },
-        Task::Re => Labelling {
+        _ => Labelling {
             task,
             labels: labels(&["Gene", "Disease"]),
             relations: labels(&["positive", "negative", "none"]),

@@ -2,9 +2,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clinsynth_dag::{GenerateOptions, JsonMode as PlannedJson, Mode};
+use clinsynth_encoding::TokenCounter;
 use clinsynth_prompting::{
-    Answers, Backend, Batching, Budget, ClearedPrompts, Connections, Endpoint, GenerateSettings, JsonMode, Price,
-    Prices, Progress, PromptingError, Recordings, Spending, complete, estimate, money,
+    Answers, Backend, Batching, Budget, ClearedPrompts, Connections, CountTokens, Endpoint, GenerateSettings, JsonMode,
+    Price, Prices, Progress, PromptingError, Recordings, Spending, complete, estimate, money,
 };
 use serde_json::{Value, json};
 
@@ -76,7 +77,10 @@ pub(super) fn ask(
     settings: &GenerateSettings,
 ) -> Result<Answers, RunnerError> {
     let cache = context.requests.clone();
-    let estimate = estimate(cleared, backend, settings, &cache)?;
+    let counter = tokenizer(context)?;
+    let count = counter.as_ref().map(|counter| move |text: &str| counter.count(text));
+    let count = count.as_ref().map(|count| count as CountTokens<'_>);
+    let estimate = estimate(cleared, backend, settings, &cache, count)?;
     let words = estimate.as_ref().map_or_else(|| "answered from recordings".to_owned(), ToString::to_string);
     if let Some(path) = context.dry_run.clone() {
         let lines: Vec<String> = cleared.prompts().iter().map(|prompt| json!(prompt).to_string()).collect();
@@ -105,6 +109,12 @@ pub(super) fn ask(
         PromptingError::Interrupted { .. } => RunnerError::Interrupted,
         other => RunnerError::Prompting(other),
     })
+}
+
+/// The tokenizer of the endpoint's model, if the pipeline names one.
+fn tokenizer(context: &Context<'_>) -> Result<Option<TokenCounter>, RunnerError> {
+    let path = context.step.endpoint.as_ref().and_then(|endpoint| endpoint.tokenizer.as_ref());
+    Ok(path.map(|path| TokenCounter::load(&context.plan.pipeline_dir.join(path))).transpose()?)
 }
 
 /// Tokens and cost so far, for people.

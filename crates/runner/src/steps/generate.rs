@@ -1,25 +1,40 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clinsynth_contract::{Example, Quarantined, Sensitivity};
-use clinsynth_dag::{ExternalFile, GenerateOptions, INCLUDED, Labels};
+use clinsynth_contract::{Example, Prediction, Prompt, Quarantined, Sensitivity};
+use clinsynth_dag::{ExternalFile, GenerateOptions, INCLUDED, Labels, Strategy};
 use clinsynth_prompting::{
-    ClearedErrors, ClearedExamples, GatherSettings, Gathered, GenerateSettings, Label, Labelling, Parameters, Parsed,
-    PromptSeed, PromptingError, Quotes, Sampling, SeedSources, Target, Task, Template, Warning, class_counts, clear,
-    clear_errors, clear_examples, draw_seeds, gather, read_lines, read_seeds, read_text, read_vocabulary,
+    Answers, Backend, ClearedErrors, ClearedExamples, GatherSettings, Gathered, GenerateSettings, Label, Labelling,
+    Parameters, PromptSeed, PromptingError, Quotes, Sampling, SearchSettings, Searched, SeedSources, Target, Task,
+    Template, Trial, Warning, class_counts, clear, clear_errors, clear_examples, draw_seeds, gather, read_lines,
+    read_seeds, read_text, read_vocabulary, search,
 };
 use serde_json::json;
 
 use crate::RunnerError;
 use crate::execute::{Context, Made};
 use crate::steps::ask::{ask, backend, cost};
+use crate::steps::label::label;
 
 /// Examples to ask for at most for each one that is to be accepted, unless the step says otherwise.
 const CANDIDATES_EACH: u32 = 3;
 
-/// A language model, live or recorded, writes labelled examples.
+/// What came of a strategy.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) prompts: Vec<Prompt>,
+    pub(super) answers: Answers,
+    pub(super) examples: Vec<Example>,
+    /// For strategies that label given texts.
+    pub(super) predictions: Option<Vec<Prediction>>,
+    pub(super) quarantined: Vec<Quarantined>,
+    pub(super) warnings: Vec<Warning>,
+    /// What a search for a prompt tried.
+    pub(super) trials: Vec<Trial>,
+}
+
+/// A language model, live or recorded, writes or labels examples.
 pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> Result<Made, RunnerError> {
-    let template = Template::read_with(context.file("template").unwrap_or(&options.template), &included(context))?;
     let backend = backend(context, options)?;
     let labelling = labelling(context, options);
     let settings = GenerateSettings {
@@ -34,15 +49,12 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
         limit: options.requests.map(|requests| requests as usize),
         sensitivity: input_sensitivity(context),
     };
-    let gathering = gathering(options);
-    let seeds = match context.file("seeds") {
-        Some(path) => read_seeds(path)?,
-        None => drawn(context, options, &gathering, &labelling)?,
+    let outcome = if options.mode.writes() {
+        write(context, options, &settings, &backend)?
+    } else {
+        label(context, options, &settings, &backend)?
     };
-    let gathered = gather(&template, &seeds, &settings, &gathering, &backend, &mut |prompts| {
-        ask(context, &clear(prompts, &backend)?, &backend, &settings)
-    })?;
-    let Gathered { prompts, answers, parsed: Parsed { mut examples, quarantined, warnings } } = gathered;
+    let Outcome { prompts, answers, mut examples, predictions, quarantined, warnings, trials } = outcome;
     for example in &mut examples {
         example.split = options.split.or(example.split);
     }
@@ -51,20 +63,88 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
     let set_aside: Vec<_> = answers.quarantined.iter().cloned().chain(quarantined).chain(doubts).collect();
     let tokens: u64 =
         answers.completions.iter().filter_map(|completion| completion.completion_tokens).map(u64::from).sum();
-    let facts = BTreeMap::from([
+    let mut facts = BTreeMap::from([
         ("requests".to_owned(), json!(prompts.len())),
         ("completion tokens".to_owned(), json!(tokens)),
         ("cost".to_owned(), cost(&answers)),
         ("examples by class".to_owned(), json!(class_counts(&examples, &labelling))),
     ]);
-    let outputs = vec![
+    if !trials.is_empty() {
+        facts.insert("prompt search".to_owned(), json!(trials));
+    }
+    let mut outputs = vec![
         context.write("prompts", prompts)?,
         context.write("completions", answers.completions)?,
         context.write("examples", examples)?,
         context.write("quarantine", set_aside)?,
         context.write("egress", answers.egress)?,
     ];
+    if let Some(predictions) = predictions {
+        outputs.push(context.write("predictions", predictions)?);
+    }
     Ok(Made { outputs, facts })
+}
+
+/// The template that an option names.
+pub(super) fn template(context: &Context<'_>, role: &str, path: &Path) -> Result<Template, RunnerError> {
+    Ok(Template::read_with(context.file(role).unwrap_or(path), &included(context))?)
+}
+
+/// Writes examples from seeds, by the best prompt of a search if the mode is one.
+fn write(
+    context: &mut Context<'_>,
+    options: &GenerateOptions,
+    settings: &GenerateSettings,
+    backend: &Backend,
+) -> Result<Outcome, RunnerError> {
+    let template = template(context, "template", &options.template)?;
+    let gathering = gathering(options);
+    let mut seeds = match context.file("seeds") {
+        Some(path) => read_seeds(path)?,
+        None => drawn(context, options, &gathering, &settings.labelling)?,
+    };
+    let mut outcome = Outcome::default();
+    if options.mode == Strategy::Search {
+        let searched = search_prompt(context, options, &template, &seeds, settings, backend)?;
+        let best = searched.best().map(|trial| trial.instructions.clone());
+        for seed in &mut seeds {
+            seed.instructions.clone_from(&best);
+        }
+        let Searched { prompts, answers, quarantined, trials } = searched;
+        outcome = Outcome { prompts, answers, quarantined, trials, ..outcome };
+    }
+    let Gathered { prompts, answers, parsed } =
+        gather(&template, &seeds, settings, &gathering, backend, &mut |prompts, settings| {
+            ask(context, &clear(prompts, backend)?, backend, settings)
+        })?;
+    outcome.prompts.extend(prompts);
+    outcome.answers.extend(answers);
+    outcome.quarantined.extend(parsed.quarantined);
+    Ok(Outcome { examples: parsed.examples, warnings: parsed.warnings, ..outcome })
+}
+
+fn search_prompt(
+    context: &mut Context<'_>,
+    options: &GenerateOptions,
+    write: &Template,
+    seeds: &[PromptSeed],
+    settings: &GenerateSettings,
+    backend: &Backend,
+) -> Result<Searched, RunnerError> {
+    // The plan refuses a search without its template.
+    let path = options.search_template.as_deref().unwrap_or(&options.template);
+    let propose = template(context, "search-template", path)?;
+    let dev: Vec<Example> = context.rows("examples")?;
+    let searching = SearchSettings {
+        rounds: options.rounds,
+        candidates: options.candidates,
+        examples: options.trial_examples,
+        repair: options.repair,
+    };
+    let seed = seeds.first().cloned().unwrap_or_default();
+    search([&propose, write], &seed, &dev, settings, &searching, backend, &mut |prompts, settings| {
+        ask(context, &clear(prompts, backend)?, backend, settings)
+    })
 }
 
 /// The files that the template takes in, as the plan found them: each counts in the step's key.
@@ -79,7 +159,8 @@ fn quotes(context: &Context<'_>, options: &GenerateOptions) -> Result<Quotes, Ru
     Ok(Quotes {
         guideline: context.file("guideline").map(read).transpose()?,
         demonstrations: if options.demonstrations > 0 {
-            clear_examples(context.rows("examples")?)?
+            let shown = if options.demonstrations_from.is_empty() { "examples" } else { "demonstrations" };
+            clear_examples(context.rows(shown)?)?
         } else {
             ClearedExamples::default()
         },
@@ -132,9 +213,11 @@ fn gathering(options: &GenerateOptions) -> GatherSettings {
 
 fn labelling(context: &Context<'_>, options: &GenerateOptions) -> Labelling {
     let described = |labels: &Labels| labels.0.iter().map(|label| Label::new(&label.name, &label.definition)).collect();
-    let task = match options.task {
-        clinsynth_dag::Task::Ner => Task::Ner,
-        clinsynth_dag::Task::Re => Task::Re,
+    let task = match (options.mode, options.task) {
+        (Strategy::Extract | Strategy::Annotate, _) => Task::Extract,
+        (Strategy::Verify, _) => Task::Verify,
+        (_, clinsynth_dag::Task::Ner) => Task::Ner,
+        (_, clinsynth_dag::Task::Re) => Task::Re,
     };
     Labelling { task, labels: described(&context.step.labels), relations: described(&options.relations) }
 }

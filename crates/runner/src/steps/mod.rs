@@ -6,6 +6,7 @@ mod curate;
 mod evaluate;
 mod generate;
 mod import;
+mod label;
 mod predict;
 mod reasons;
 mod report;

@@ -4,6 +4,7 @@ use clinsynth_contract::{
     Completion, EgressRecord, Entity, ErrorCase, Example, HistoryPoint, Quarantined, Score, Sensitivity,
 };
 use clinsynth_dag::{ReportOptions, StepKind};
+use clinsynth_prompting::Trial;
 use clinsynth_reporting::{
     Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepCost,
     StepSummary, TrainingRun, render,
@@ -92,6 +93,7 @@ fn settings(context: &Context<'_>) -> Result<Vec<Setting>, RunnerError> {
         settings.push(Setting::new("Text written by", models));
     }
     for (id, action) in actions(context) {
+        settings.extend(searched(id, action));
         let Some(StepKind::Train(options)) = context.plan.step(id).map(|step| &step.kind) else { continue };
         settings.push(Setting::new("Encoder", options.encoder.clone()));
         settings.push(Setting::new(
@@ -116,6 +118,24 @@ fn settings(context: &Context<'_>) -> Result<Vec<Setting>, RunnerError> {
         }
     }
     Ok(settings)
+}
+
+/// What a search for a prompt tried, a setting each, with its score.
+fn searched(id: &str, action: &Action) -> Vec<Setting> {
+    let trials: Vec<Trial> = action
+        .facts
+        .get("prompt search")
+        .and_then(|trials| serde_json::from_value(trials.clone()).ok())
+        .unwrap_or_default();
+    let setting = |trial: &Trial| {
+        let name = format!("{id}: prompt {} of round {}", trial.candidate, trial.round);
+        let Trial { score, valid, likeness, density, variety, instructions, .. } = trial;
+        let words = format!(
+            "score {score:.3} (valid {valid:.2}, likeness {likeness:.3}, density {density:.2}, variety {variety:.2}): {instructions}"
+        );
+        Setting::new(name, words)
+    };
+    trials.iter().map(setting).collect()
 }
 
 /// Figures to four places; counts and words as they are.

@@ -105,11 +105,11 @@ fn another_table_and_another_version_are_told_apart() {
     let entry = b"clinsynth.version";
     // The Parquet footer's own entry is the last; its value follows the key after a field header and a length.
     let at = bytes.windows(entry.len()).rposition(|window| window == entry).unwrap() + entry.len() + 2;
-    assert_eq!(bytes[at], b'1');
+    assert_eq!(bytes[at], b'2');
     bytes[at] = b'7';
     assert_eq!(
         message_for(&bytes),
-        "`file.parquet` holds version 7 of table `examples`, and this build reads version 1: run the step that made it again"
+        "`file.parquet` holds version 7 of table `examples`, and this build reads version 2: run the step that made it again"
     );
 }
 

@@ -108,12 +108,13 @@ pub(crate) fn any_prediction() -> impl Strategy<Value = Prediction> {
 fn any_provenance() -> impl Strategy<Value = Provenance> {
     let origin = select(vec![Origin::Human, Origin::Llm, Origin::Weak]);
     let word = || option::of(text());
-    (origin, word(), word(), word(), word(), word(), word()).prop_map(
-        |(origin, model, prompt, seed, topic, style, request)| Provenance {
+    (origin, word(), word(), word(), word(), word(), word(), word()).prop_map(
+        |(origin, model, prompt, seed, concept, topic, style, request)| Provenance {
             origin,
             model,
             prompt,
             seed,
+            concept,
             topic,
             style,
             request,
