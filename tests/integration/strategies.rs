@@ -21,9 +21,12 @@ fn model(prompt: &str) -> (String, String) {
         let prompts = ["Be terse.", "Be like a case report: the patient was seen for"];
         return ("propose".to_owned(), json!({ "prompts": prompts }).to_string());
     }
-    let text = |number: usize| match prompt.contains("case report") {
-        true => format!("Case {number} of topic 9: the patient was seen for asthma in week {number}."),
-        false => format!("Asthma, {number}."),
+    let text = |number: usize| {
+        if prompt.contains("case report") {
+            format!("Case {number} of topic 9: the patient was seen for asthma in week {number}.")
+        } else {
+            format!("Asthma, {number}.")
+        }
     };
     let entity = |text: &str| if text.contains("asthma") { "asthma" } else { "Asthma" };
     let example = |number: usize| {
