@@ -85,7 +85,7 @@ fn another_schema_version_is_told_with_both_versions() {
     let later = "  later:\n    uses: command\n    with:\n      run: [sh, -c, 'cp \"$CLINSYNTH_PIPELINE_DIR/later.parquet\" out.parquet']\n      \
                  outs: {examples: out.parquet}\n      sensitivity: synthetic\n";
     place.edit("  curate:\n", &format!("{later}  curate:\n"));
-    place.run().check(2, &["later", "version 2", "version 1"]);
+    place.run().check(2, &["later", "version 3", "version 2"]);
 }
 
 #[test]

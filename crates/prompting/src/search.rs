@@ -105,7 +105,9 @@ pub fn search<E: From<PromptingError>>(
             .iter()
             .map(|text| PromptSeed { instructions: Some(text.clone()), count: search.examples, ..seed.clone() })
             .collect();
-        let mut prompts = enumerate(write, &seeds, settings)?;
+        // Every candidate is tried, however few requests the step's own examples take.
+        let trying = GenerateSettings { limit: None, ..settings.clone() };
+        let mut prompts = enumerate(write, &seeds, &trying)?;
         for (number, prompt) in prompts.iter_mut().enumerate() {
             // The best of them is asked once more for the step's own examples, under its own name.
             prompt.request = format!("trial-{round}-{}-{}", number + 1, prompt.request);
