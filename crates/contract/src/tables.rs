@@ -96,6 +96,13 @@ impl ScoredSpan {
     }
 }
 
+impl From<&Entity> for ScoredSpan {
+    /// A mention that was given and not looked for: score 1.
+    fn from(entity: &Entity) -> Self {
+        Self { start: entity.start, end: entity.end, label: entity.label.clone(), score: 1.0 }
+    }
+}
+
 struct_cell! {
     /// A pair that a model judged: indices into the spans of the same row.
     pub struct ScoredRelation {

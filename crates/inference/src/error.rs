@@ -18,7 +18,7 @@ pub enum InferenceError {
         source: io::Error,
     },
     /// A JSON file of the model folder holds something else than it should.
-    #[error("`{}` is not what an export writes", path.display())]
+    #[error("`{}` is not what an export writes: restore the file, or train the model again", path.display())]
     BadFile {
         /// The file.
         path: PathBuf,

@@ -32,6 +32,7 @@ mod batches;
 mod error;
 mod folder;
 mod margins;
+mod model;
 mod pairs;
 mod session;
 mod tagger;

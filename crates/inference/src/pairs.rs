@@ -4,14 +4,13 @@ use std::path::Path;
 use clinsynth_contract::{Digest, Encoding};
 use clinsynth_runtime::Runtime;
 
-use crate::batches::{Batch, plan};
 use crate::folder::ModelFolder;
-use crate::session::Classifier;
+use crate::model::Model;
 use crate::windows::check_encoding;
 use crate::{InferenceError, InferenceSettings};
 
 /// What a model says of a pair.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PairClass {
     /// The most probable class.
     pub class: usize,
@@ -22,9 +21,7 @@ pub struct PairClass {
 /// A loaded classifier of pairs.
 #[derive(Debug)]
 pub struct PairClassifier {
-    folder: ModelFolder,
-    classifier: Classifier,
-    batch_tokens: usize,
+    model: Model,
 }
 
 impl PairClassifier {
@@ -33,26 +30,22 @@ impl PairClassifier {
     ///
     /// Errors: as [`crate::Tagger::load`]'s.
     pub fn load(runtime: &Runtime, folder: &Path, settings: &InferenceSettings) -> Result<Self, InferenceError> {
-        let folder = ModelFolder::read(folder)?;
-        folder.check_task(true)?;
-        let classifier = Classifier::load(runtime, &folder, settings.threads)?;
-        tracing::debug!(model = folder.digest.short(), classes = folder.outputs(), "loaded a classifier of pairs");
-        Ok(Self { folder, classifier, batch_tokens: settings.batch_tokens })
+        Ok(Self { model: Model::load(runtime, folder, settings, true)? })
     }
 
     /// The classes, by id.
     pub fn classes(&self) -> &[String] {
-        self.folder.tags.labels()
+        self.model.folder.tags.labels()
     }
 
     /// Digest of its `model.onnx`.
     pub const fn digest(&self) -> &Digest {
-        &self.folder.digest
+        &self.model.folder.digest
     }
 
     /// Rows of its word embedding and its longest sequence in sub-tokens, to check a tokenizer against.
     pub const fn limits(&self) -> (usize, usize) {
-        (self.folder.vocabulary as usize, self.folder.positions)
+        self.model.limits()
     }
 
     /// The class of each encoded pair, in order. `observer` hears after each batch how many of how many are done, and
@@ -66,25 +59,15 @@ impl PairClassifier {
         observer: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Vec<PairClass>, InferenceError> {
         for encoding in encodings {
-            check(encoding, &self.folder)?;
+            check(encoding, &self.model.folder)?;
         }
-        let lengths: Vec<usize> = encodings.iter().map(|encoding| encoding.input_ids.len()).collect();
-        let mut found = vec![PairClass { class: 0, score: 0.0 }; encodings.len()];
-        let (mut done, total) = (0, encodings.len());
-        for rows in plan(&lengths, self.batch_tokens) {
-            let logits = self.classifier.run(Batch::new(encodings, &rows, self.folder.padding))?;
-            for (&row, logits) in rows.iter().zip(logits.chunks_exact(self.folder.outputs())) {
-                if !logits.iter().all(|logit| logit.is_finite()) {
-                    return Err(InferenceError::NotFinite { example: encodings[row].example.clone() });
-                }
-                found[row] = most_probable(logits);
+        self.model.run(encodings, observer, |encoding, logits| {
+            if logits.iter().all(|logit| logit.is_finite()) {
+                Ok(most_probable(logits))
+            } else {
+                Err(InferenceError::NotFinite { example: encoding.example.clone() })
             }
-            done += rows.len();
-            if observer(done, total).is_break() && done < total {
-                return Err(InferenceError::Stopped { done, total });
-            }
-        }
-        Ok(found)
+        })
     }
 }
 

@@ -5,10 +5,8 @@ use clinsynth_contract::{Digest, Encoding, Prediction, TagSet};
 use clinsynth_runtime::Runtime;
 use serde::{Deserialize, Serialize};
 
-use crate::batches::{Batch, plan};
-use crate::folder::ModelFolder;
 use crate::margins::{apply, choose};
-use crate::session::Classifier;
+use crate::model::Model;
 use crate::windows::{check_encodings, merge, word_logits};
 use crate::{Decoding, InferenceError};
 
@@ -31,9 +29,7 @@ impl Default for InferenceSettings {
 /// A loaded token classifier.
 #[derive(Debug)]
 pub struct Tagger {
-    folder: ModelFolder,
-    classifier: Classifier,
-    batch_tokens: usize,
+    model: Model,
 }
 
 impl Tagger {
@@ -44,26 +40,22 @@ impl Tagger {
     /// Errors: a file is missing or says something else than the others, or the model is not of that form; see
     /// [`InferenceError`].
     pub fn load(runtime: &Runtime, folder: &Path, settings: &InferenceSettings) -> Result<Self, InferenceError> {
-        let folder = ModelFolder::read(folder)?;
-        folder.check_task(false)?;
-        let classifier = Classifier::load(runtime, &folder, settings.threads)?;
-        tracing::debug!(model = folder.digest.short(), tags = folder.tags.len(), "loaded a token classifier");
-        Ok(Self { folder, classifier, batch_tokens: settings.batch_tokens })
+        Ok(Self { model: Model::load(runtime, folder, settings, false)? })
     }
 
     /// The labels that it knows.
     pub const fn labels(&self) -> &TagSet {
-        &self.folder.tags
+        &self.model.folder.tags
     }
 
     /// Digest of its `model.onnx`.
     pub const fn digest(&self) -> &Digest {
-        &self.folder.digest
+        &self.model.folder.digest
     }
 
     /// Rows of its word embedding and its longest sequence in sub-tokens, to check a tokenizer against.
     pub const fn limits(&self) -> (usize, usize) {
-        (self.folder.vocabulary as usize, self.folder.positions)
+        self.model.limits()
     }
 
     /// The mentions of each example, in the order of the encodings, one row for each example. The windows of an
@@ -82,9 +74,9 @@ impl Tagger {
     ) -> Result<Vec<Prediction>, InferenceError> {
         let mut logits = self.logits(encodings, observer)?;
         for logits in &mut logits {
-            apply(logits, &self.folder.margins);
+            apply(logits, &self.model.folder.margins);
         }
-        Ok(merge(encodings, &logits, &self.folder.tags, &self.folder.digest))
+        Ok(merge(encodings, &logits, &self.model.folder.tags, &self.model.folder.digest))
     }
 
     /// The margins by which the model does best on labelled windows that it did not learn from, label by label, by strict
@@ -102,7 +94,7 @@ impl Tagger {
         let gold =
             |encoding: &Encoding| encoding.tags[encoding.owned_from as usize..encoding.owned_to as usize].to_vec();
         let windows: Vec<_> = logits.into_iter().zip(labelled.iter().map(gold)).collect();
-        Ok(choose(&windows, &self.folder.tags))
+        Ok(choose(&windows, &self.model.folder.tags))
     }
 
     /// The logits `[words, tags]` of the words that each window decides on.
@@ -111,29 +103,8 @@ impl Tagger {
         encodings: &[Encoding],
         observer: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Vec<Vec<f32>>, InferenceError> {
-        check_encodings(encodings, &self.folder)?;
-        let lengths: Vec<usize> = encodings.iter().map(|encoding| encoding.input_ids.len()).collect();
-        let mut logits = vec![Vec::new(); encodings.len()];
-        let (mut done, total) = (0, encodings.len());
-        for rows in plan(&lengths, self.batch_tokens) {
-            self.run(encodings, &rows, &mut logits)?;
-            done += rows.len();
-            if observer(done, total).is_break() && done < total {
-                return Err(InferenceError::Stopped { done, total });
-            }
-        }
-        Ok(logits)
-    }
-
-    /// Runs one batch and puts down the logits of its rows' words.
-    fn run(&mut self, encodings: &[Encoding], rows: &[usize], kept: &mut [Vec<f32>]) -> Result<(), InferenceError> {
-        let batch = Batch::new(encodings, rows, self.folder.padding);
-        let tags = self.folder.tags.len();
-        let row_size = batch.length * tags;
-        let logits = self.classifier.run(batch)?;
-        for (&row, logits) in rows.iter().zip(logits.chunks_exact(row_size)) {
-            kept[row] = word_logits(&encodings[row], logits, tags)?;
-        }
-        Ok(())
+        check_encodings(encodings, &self.model.folder)?;
+        let tags = self.model.folder.tags.len();
+        self.model.run(encodings, observer, |encoding, logits| word_logits(encoding, logits, tags))
     }
 }

@@ -164,7 +164,10 @@ fn bad_folders_are_refused_with_the_reason() {
     for name in ["model.onnx", "config.json", "labels.json"] {
         check(&[(name, None)], &missing(name));
     }
-    check(&[("config.json", Some(b"{}"))], "`F/config.json` is not what an export writes: missing field");
+    check(
+        &[("config.json", Some(b"{}"))],
+        "`F/config.json` is not what an export writes: restore the file, or train the model again: missing field",
+    );
     check(
         &[("labels.json", Some(b"[\"A\", \"A\"]"))],
         "the labels in `F/labels.json` cannot be used: label `A` stands twice in the label set",

@@ -137,7 +137,9 @@ impl Count {
             let pairs = self.elect_relations(text, &cast, voted);
             let kept = |pair: &ScoredRelation| Relation { head: pair.head, tail: pair.tail, label: pair.label.clone() };
             labelled.relations = pairs.iter().map(kept).collect();
-            voted.predictions.push(prediction(text, given_spans(text), pairs, ballots));
+            // Only the pairs of the mentions that the text came with were judged.
+            let given = text.entities.iter().map(ScoredSpan::from).collect();
+            voted.predictions.push(prediction(text, given, pairs, ballots));
             if asked && labelled.relations.is_empty() {
                 return;
             }
@@ -216,13 +218,6 @@ impl Count {
             },
         }
     }
-}
-
-/// The mentions that a text came with: only their pairs were judged.
-fn given_spans(text: &Example) -> Vec<ScoredSpan> {
-    let span =
-        |entity: &Entity| ScoredSpan { start: entity.start, end: entity.end, label: entity.label.clone(), score: 1.0 };
-    text.entities.iter().map(span).collect()
 }
 
 fn prediction(

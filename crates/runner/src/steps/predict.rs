@@ -77,17 +77,12 @@ fn relations(
     let prediction = |example: &Example| Prediction {
         example: example.id.clone(),
         document: example.document.clone(),
-        spans: example.entities.iter().map(given).collect(),
+        spans: example.entities.iter().map(ScoredSpan::from).collect(),
         relations: by_example.remove(example.id.as_str()).unwrap_or_default(),
         model: model.clone(),
         sensitivity: example.sensitivity,
     };
     Ok(examples.iter().map(prediction).collect())
-}
-
-/// A mention that was not looked for.
-fn given(entity: &clinsynth_contract::Entity) -> ScoredSpan {
-    ScoredSpan { start: entity.start, end: entity.end, label: entity.label.clone(), score: 1.0 }
 }
 
 fn settings(context: &Context<'_>, options: &PredictOptions) -> InferenceSettings {
