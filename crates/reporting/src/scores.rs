@@ -30,6 +30,7 @@ pub(crate) struct Headline {
     recall: Option<String>,
     relaxed: Option<String>,
     support: String,
+    relations: bool,
     at: String,
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct ScoreSet {
     dataset: String,
     anchor: String,
     level: Option<String>,
+    /// Whether it is relations that were scored, and not mentions.
+    relations: bool,
     metrics: Vec<String>,
     labels: Vec<LabelScores>,
     chart: Chart,
@@ -130,6 +133,7 @@ pub(crate) fn headlines(scores: &[Score]) -> Vec<Headline> {
             recall: overall("recall").map(|score| percent(score.value)),
             relaxed: relaxed.map(|score| percent(score.value)),
             support: thousands(score.support),
+            relations: of_relations(score),
             at: axis.across(score.value),
         })
     };
@@ -152,6 +156,7 @@ fn score_set(index: usize, dataset: &str, scores: &[&Score], axis: &Axis) -> Sco
         dataset: dataset.to_owned(),
         anchor: anchor(index),
         level: scores.iter().find_map(|score| score.level).map(level),
+        relations: scores.iter().all(|score| of_relations(score)),
         labels: labels.iter().map(|label| label_scores(label, scores, &metrics, axis)).collect(),
         chart: chart(charted, &labels, scores, axis),
         metrics: metrics.into_iter().map(metric_name).collect(),
@@ -181,13 +186,14 @@ fn label_scores(label: &str, scores: &[&Score], metrics: &[&str], axis: &Axis) -
 }
 
 fn chart(metric: &str, labels: &[&str], scores: &[&Score], axis: &Axis) -> Chart {
-    let rows = labels.iter().map(|label| {
+    let rows = labels.iter().filter_map(|label| {
         let of_scheme = |relaxed: bool| {
             let mut rows = scores.iter().filter(|score| score.label == *label && score.metric == metric);
             rows.find(|score| (score.scheme == "relaxed") == relaxed).map(|score| figure(score, axis))
         };
         let (strict, relaxed) = (of_scheme(false), of_scheme(true));
-        ChartRow { label: (*label).to_owned(), average: is_average(label), strict, relaxed }
+        let charted = strict.is_some() || relaxed.is_some();
+        charted.then(|| ChartRow { label: (*label).to_owned(), average: is_average(label), strict, relaxed })
     });
     Chart {
         metric: metric_name(metric),
@@ -241,6 +247,11 @@ fn metric_name(metric: &str) -> String {
     METRICS.iter().find(|(name, _)| *name == metric).map_or(metric, |(_, shown)| shown).to_owned()
 }
 
+/// Whether the rule matches pairs, of mentions or of concepts.
+fn of_relations(score: &Score) -> bool {
+    ["pair", "concept"].contains(&score.scheme.as_str())
+}
+
 fn is_average(label: &str) -> bool {
     label == MICRO || label == MACRO
 }
@@ -276,5 +287,22 @@ mod tests {
         let scores = [score("", ""), score("", "words=1"), score("always yes", "")];
         let sets: Vec<String> = whole(&scores).into_iter().map(|score| score.dataset).collect();
         assert_eq!(sets, ["dev", "dev: always yes"]);
+    }
+
+    #[test]
+    fn a_set_is_of_relations_by_its_rules_and_charts_what_has_the_figure() {
+        let score = |scheme: &str, label: &str, metric: &str| Score {
+            scheme: scheme.into(),
+            label: label.into(),
+            metric: metric.into(),
+            ..Score::default()
+        };
+        let check = |scores: &[Score], relations: bool, charted: &[&str]| {
+            let set = score_sets(scores).remove(0);
+            assert_eq!(set.relations, relations);
+            assert_eq!(set.chart.rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), charted);
+        };
+        check(&[score("pair", "positive", "f1"), score("pair", "all", "accuracy")], true, &["positive"]);
+        check(&[score("strict", "Disease", "f1"), score("relaxed", "Disease", "f1")], false, &["Disease"]);
     }
 }
