@@ -2,9 +2,11 @@
 
 use std::fs;
 
+use clinsynth_contract::{Example, Sensitivity};
+use clinsynth_store::{Lineage, WriteSettings, write_rows};
 use serde_json::json;
 
-use crate::workplace::Workplace;
+use crate::workplace::{Workplace, seeds};
 
 const PIPELINE: &str = "\
 version: 1
@@ -63,11 +65,6 @@ fn place() -> Workplace {
     place
 }
 
-fn seeds(requests: usize, topic: &str) -> String {
-    let rows = (0..requests).map(|request| format!("{topic} {request}\tnote\t4\n"));
-    ["topic\tstyle\tcount\n".to_owned()].into_iter().chain(rows).collect()
-}
-
 /// Sentences whose relation is said by one sign, so that the smallest encoder learns it.
 fn recordings(requests: usize, topic: &str) -> String {
     let recording = |request: usize| {
@@ -122,4 +119,21 @@ fn options_of_pairs_are_checked_together() {
     check("weights: balanced", "between: [[Gene, Drug]], unlisted: none", &["`Drug` is none of the pipeline's labels"]);
     check("weights: balanced", "between: [[Gene, Disease]]", &["have no relation to learn"]);
     check("epochs: 8", "epochs: 8\n      replace-mentions: 0.5", &["`replace-mentions` is for `task: ner`"]);
+}
+
+#[test]
+fn examples_without_pairs_are_told() {
+    let place = place();
+    let mentions = "  mentions:\n    uses: command\n    with:\n      run: [sh, -c, 'cp \"$CLINSYNTH_PIPELINE_DIR/mentions.parquet\" out.parquet']\n      outs: {examples: out.parquet}\n      sensitivity: synthetic\n";
+    place.edit("  curate:\n", &format!("{mentions}  curate:\n"));
+    place.edit("    needs: [generate]\n    with: {dev-fraction", "    needs: [mentions]\n    with: {dev-fraction");
+    let settings = WriteSettings { sensitivity: Sensitivity::Synthetic, lineage: Lineage::default() };
+    let example = |index: usize| Example {
+        id: format!("e{index}"),
+        document: format!("d{index}"),
+        text: format!("case {index} of gout"),
+        ..Example::default()
+    };
+    write_rows(place.path("mentions.parquet"), (0..20).map(example), settings).unwrap();
+    place.run().check(1, &["no example of the train split lists a relation", "under `pairs`"]);
 }

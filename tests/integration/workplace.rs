@@ -161,7 +161,7 @@ steps:
 
 pub(crate) const DISEASES: [&str; 6] = ["asthma", "gout", "psoriasis", "anemia", "scurvy", "sepsis"];
 
-fn seeds(requests: usize, topic: &str) -> String {
+pub(crate) fn seeds(requests: usize, topic: &str) -> String {
     let header = "topic\tstyle\tcount".to_owned();
     let rows = (0..requests).map(|request| format!("{topic} {request}\tnote\t4"));
     [header].into_iter().chain(rows).collect::<Vec<_>>().join("\n")

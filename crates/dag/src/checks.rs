@@ -174,8 +174,10 @@ fn check_generate(options: &GenerateOptions, labels: &[String], with: &Node) -> 
     if options.mode.writes() && (options.votes > 1 || options.agreement != Agreement::Majority) {
         complain("votes", "`votes` and `agreement` are for the modes that label texts: extract, annotate, verify");
     }
-    if options.count.is_some() && !options.mode.writes() {
-        complain("count", "`count` is for the modes that write: this one has one example for each text");
+    for (key, given) in [("count", options.count), ("requests", options.requests)] {
+        if given.is_some() && !options.mode.writes() {
+            complain(key, &format!("`{key}` is for the modes that write: this one asks about each text"));
+        }
     }
     if !options.balance.is_empty() && options.count.is_none() {
         complain("balance", "`balance` divides `count`, which is not given");

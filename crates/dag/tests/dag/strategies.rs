@@ -105,6 +105,7 @@ fn a_mode_refuses_what_is_not_its_own() {
     refused("verify", "", "", "takes `examples` for `mode: verify`");
     refused("extract", "notes", ", seeds: seeds.tsv", "this mode labels given texts");
     refused("annotate", "notes", ", count: 9", "`count` is for the modes that write");
+    refused("extract", "notes", ", requests: 9", "`requests` is for the modes that write");
     refused("write", "", ", seeds: seeds.tsv, votes: 3", "`votes` and `agreement` are for the modes that label texts");
     refused("write", "", ", seeds: seeds.tsv, search-template: template.j2", "`search-template` is for `mode: search`");
     refused("search", "notes", ", seeds: seeds.tsv", "`mode: search` takes `search-template`");

@@ -49,8 +49,8 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
     }
     write_card(context, options, &model, &train, &dev, &outcome)?;
     let mut facts = BTreeMap::from([
-        ("train windows".to_owned(), json!(train.len())),
-        ("dev windows".to_owned(), json!(dev.len())),
+        (format!("train {}", rows(options.task)), json!(train.len())),
+        (format!("dev {}", rows(options.task)), json!(dev.len())),
         (unfit(options.task).to_owned(), json!(misaligned)),
         ("kept epoch".to_owned(), json!(outcome.best_epoch)),
         (format!("dev {} of the kept epoch", figure(options.task)), json!(outcome.best_dev_f1)),
@@ -60,7 +60,8 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
         let settings = InferenceSettings { threads: context.threads(), ..InferenceSettings::default() };
         let decoding = Tagger::load(&runtime, &model, &settings)?.choose_margins(&dev)?;
         write_json(&model.join(Decoding::FILE), &decoding)?;
-        facts.insert("margins over no mention".to_owned(), json!(decoding.margins));
+        let margins: Vec<String> = decoding.margins.iter().map(|(label, margin)| format!("{label} {margin}")).collect();
+        facts.insert("margins over no mention".to_owned(), json!(margins.join(", ")));
     }
     let history = context.write::<HistoryPoint>("history", outcome.history)?;
     Ok(Made { outputs: vec![Staged::plain("model", model, context.sensitivity("model")), history], facts })
@@ -95,6 +96,14 @@ const fn figure(task: Task) -> &'static str {
     }
 }
 
+/// What the model learns from, one by one.
+const fn rows(task: Task) -> &'static str {
+    match task {
+        Task::Ner => "windows",
+        Task::Re => "pairs",
+    }
+}
+
 /// What is reported when it cannot be shown to the model as it is.
 const fn unfit(task: Task) -> &'static str {
     match task {
@@ -126,6 +135,11 @@ fn splits(
     };
     let Encoded { encodings: train, misaligned } = encode(&train)?;
     let Encoded { encodings: dev, misaligned: more } = encode(&dev)?;
+    if options.task == Task::Re {
+        for (rows, name) in [(&train, "train"), (&dev, "dev")] {
+            require_pairs(context, rows, name)?;
+        }
+    }
     let misaligned = misaligned.len() + more.len();
     if misaligned > 0 {
         context.note(match options.task {
@@ -136,6 +150,18 @@ fn splits(
         });
     }
     Ok((train, dev, misaligned))
+}
+
+/// Examples without a pair have nothing to learn a relation from.
+fn require_pairs(context: &Context<'_>, rows: &[Encoding], split: &str) -> Result<(), RunnerError> {
+    if !rows.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "no example of the {split} split lists a relation of two of its mentions; where pairs are not listed, name the labels \
+         between which they are judged under `pairs`"
+    );
+    Err(RunnerError::Empty { step: context.step.id.clone(), what })
 }
 
 /// The artifact folder of this step: built once, kept between interruptions.
@@ -223,7 +249,7 @@ fn fitted(
     };
     let run_dir = context.work.join("training");
     let outcome = fit(runtime, artifact, train, dev, &recipe, &run_dir, &mut |progress| {
-        show(context, progress);
+        show(context, options.task, progress);
         if context.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     outcome.map_err(|error| match error {
@@ -232,12 +258,12 @@ fn fitted(
     })
 }
 
-fn show(context: &mut Context<'_>, progress: &Progress) {
+fn show(context: &mut Context<'_>, task: Task, progress: &Progress) {
     let phase = match progress.phase {
         Phase::Training => "training",
         Phase::Evaluating => "scoring the dev split",
     };
-    let best = progress.best_f1.map_or_else(String::new, |f1| format!(", best dev F1 {f1:.4}"));
+    let best = progress.best_f1.map_or_else(String::new, |best| format!(", best dev {} {best:.4}", figure(task)));
     let note = format!(
         "epoch {:.1}, loss {:.3}, {:.0} tokens/s, {:.0} s left{best}",
         progress.epoch, progress.loss, progress.tokens_per_second, progress.seconds_left
@@ -256,17 +282,15 @@ fn write_card(
 ) -> Result<(), RunnerError> {
     let inputs: Vec<String> =
         context.lineage.inputs.iter().map(|input| format!("- `{}`, digest `{}`", input.name, input.digest)).collect();
-    let (title, rows, figure, tensors) = match options.task {
+    let (title, score, tensors) = match options.task {
         Task::Ner => (
             format!("Token classifier for {}", context.plan.labels.join(", ")),
-            "windows",
             "strict micro F1",
             "`model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence) and gives `logits` (float32, \
              batch × sequence × tags); tags are in `config.json` under `id2label`.",
         ),
         Task::Re => (
             format!("Classifier of pairs: {}", options.relations.names().join(", ")),
-            "pairs",
             "accuracy",
             "`model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence), and `entity_starts` (int64, batch \
              × 2) if pairs are marked, and gives `logits` (float32, batch × classes); classes are in `config.json` under \
@@ -278,13 +302,12 @@ fn write_card(
          Made by clinsynth {version}, step `{step}` of pipeline `{pipeline}`, key `{key}`.\n\n\
          ## Training\n\n\
          Encoder `{encoder}`, {epochs} epochs, learning rate {rate}, seed {seed}; {train} {rows} to learn from, {dev} to choose \
-         the epoch on. Kept epoch {best}, {figure} {f1:.4} on the dev split.\n\n\
+         the epoch on. Kept epoch {best}, {score} {f1:.4} on the dev split.\n\n\
          Data sensitivity: {sensitivity}.\n\n{inputs}\n\n\
          ## Use\n\n\
          {tensors}\n\n\
          A score on a dev split of machine-written text says little about clinical text: measure on your own before use. Not a \
          medical device.\n",
-        title = title,
         version = env!("CARGO_PKG_VERSION"),
         step = context.step.id,
         pipeline = context.plan.name,
@@ -293,9 +316,7 @@ fn write_card(
         epochs = options.epochs,
         rate = options.learning_rate,
         seed = options.seed,
-        rows = rows,
-        figure = figure,
-        tensors = tensors,
+        rows = rows(options.task),
         train = train.len(),
         dev = dev.len(),
         best = outcome.best_epoch,
