@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 use crate::ArtifactError;
 use crate::build::{json, read, write};
 use crate::encoder::{Encoder, Layout};
+use crate::graph::Graph;
 use crate::inference::{StoredWeight, inference_graph};
 use crate::model::STARTS;
 use crate::task::{Classification, Pooling, Task};
@@ -14,10 +15,15 @@ use crate::weights::{StoredTensors, WeightFile};
 /// The inference model's file.
 const MODEL: &str = "model.onnx";
 
-/// What [`export`] wrote.
+/// The same in 8-bit integers.
+const INT8_MODEL: &str = "model.int8.onnx";
+/// The part of the model that stays float32 when it is quantised: a small share of the work, and next to the scores.
+const FLOAT_SCOPE: &str = "classifier";
+
+/// What [`export`] or [`export_int8`] wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
-    /// Digest of `model.onnx`, which identifies the model in predictions.
+    /// Digest of the model file, which identifies the model in predictions.
     pub digest: Digest,
 }
 
@@ -30,22 +36,60 @@ pub struct Exported {
 ///
 /// Errors: the artifact folder or the checkpoint is unreadable or incomplete, or `out` cannot be written.
 pub fn export(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<Exported, ArtifactError> {
-    let manifest = Manifest::read(artifact_dir)?;
-    let config_path = artifact_dir.join(Manifest::CONFIG);
-    let encoder = Encoder::read(&config_path)?;
-    let file = WeightFile::read(&checkpoint_dir.join(Manifest::WEIGHTS))?;
-    let classification = classification(&manifest);
-    let task = classification.as_ref().map_or(Task::Tags(manifest.tags.len()), Task::Sequence);
-    let weights = inference_weights(&file.tensors()?, &encoder, &task)?;
-    let model = inference_graph(&encoder, &weights, &task).encode()?;
-    let class = task.sequence_head(&encoder).map_or(encoder.family.classifier_class, |head| head.class);
-
+    let trained = Trained::read(artifact_dir)?;
+    let model = trained.graph(checkpoint_dir)?.encode()?;
     write(&out.join(MODEL), &model)?;
-    write(&out.join(Manifest::CONFIG), &json(&classifier_config(&config_path, class, &manifest.tags)?))?;
+    let config = classifier_config(&artifact_dir.join(Manifest::CONFIG), trained.class(), &trained.manifest.tags)?;
+    write(&out.join(Manifest::CONFIG), &json(&config))?;
     for name in [Manifest::LABELS, Manifest::TOKENIZER] {
         write(&out.join(name), &read(&artifact_dir.join(name))?)?;
     }
     Ok(Exported { digest: Digest::of(&model) })
+}
+
+/// Writes a checkpoint as `model.int8.onnx` beside what [`export`] writes to `out`: the same model, inputs and outputs,
+/// with the encoder's matrix products in 8-bit integers. Weights are rounded to a scale for each column, activations in
+/// each run to one for each tensor, so that logits depend a little on what else is in a batch. Embeddings, layer
+/// norms, attention and the classification layer stay float32.
+///
+/// Errors: as [`export`]'s.
+pub fn export_int8(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<Exported, ArtifactError> {
+    let trained = Trained::read(artifact_dir)?;
+    let model = trained.graph(checkpoint_dir)?.quantized(FLOAT_SCOPE).encode()?;
+    write(&out.join(INT8_MODEL), &model)?;
+    Ok(Exported { digest: Digest::of(&model) })
+}
+
+/// What an artifact folder says of the model that was trained.
+struct Trained {
+    manifest: Manifest,
+    encoder: Encoder,
+    classification: Option<Classification>,
+}
+
+impl Trained {
+    fn read(artifact_dir: &Path) -> Result<Self, ArtifactError> {
+        let manifest = Manifest::read(artifact_dir)?;
+        let encoder = Encoder::read(&artifact_dir.join(Manifest::CONFIG))?;
+        let classification = classification(&manifest);
+        Ok(Self { manifest, encoder, classification })
+    }
+
+    fn task(&self) -> Task<'_> {
+        self.classification.as_ref().map_or(Task::Tags(self.manifest.tags.len()), Task::Sequence)
+    }
+
+    /// The class that Hugging Face has for such a model.
+    fn class(&self) -> &'static str {
+        self.task().sequence_head(&self.encoder).map_or(self.encoder.family.classifier_class, |head| head.class)
+    }
+
+    /// The inference graph with the weights of a checkpoint.
+    fn graph(&self, checkpoint_dir: &Path) -> Result<Graph, ArtifactError> {
+        let file = WeightFile::read(&checkpoint_dir.join(Manifest::WEIGHTS))?;
+        let weights = inference_weights(&file.tensors()?, &self.encoder, &self.task())?;
+        Ok(inference_graph(&self.encoder, &weights, &self.task()))
+    }
 }
 
 /// Every weight in the inference graph's form.

@@ -1,3 +1,5 @@
+mod int8;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clinsynth_contract::{Dimension, ElementType, TensorSpec};

@@ -2,7 +2,8 @@
 //!
 //! [`build`] reads a BERT, `RoBERTa`, `DistilBERT` or ELECTRA encoder (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact folder:
 //! weightless graphs for a training step, for gradients and for evaluation, the first checkpoint, and the manifest that
-//! says how to feed them. [`export`] turns a checkpoint into an inference model with its weights inside.
+//! says how to feed them. [`export`] turns a checkpoint into an inference model with its weights inside, [`export_int8`]
+//! into a faster one in 8-bit integers.
 //!
 //! ```
 //! use clinsynth_artifacts::{BuildSettings, build};
@@ -41,6 +42,6 @@ mod weights;
 pub use build::{BuildSettings, build, build_classifier};
 pub use encoder::Rates;
 pub use error::ArtifactError;
-pub use export::{Exported, export};
+pub use export::{Exported, export, export_int8};
 pub use markers::add_markers;
 pub use task::{Classification, Pooling};

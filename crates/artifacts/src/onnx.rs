@@ -6,6 +6,8 @@ use prost::{Message, Oneof};
 
 /// Element type codes of `TensorProto.DataType`.
 pub(crate) const FLOAT: i32 = 1;
+/// 8-bit signed integers.
+pub(crate) const INT8: i32 = 3;
 /// 64-bit integers.
 pub(crate) const INT64: i32 = 7;
 

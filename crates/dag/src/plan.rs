@@ -211,8 +211,10 @@ impl PlannedStep {
 impl PlannedStep {
     fn counts(&self, option: &str) -> bool {
         let outside = self.kind.uses().outside_key().iter().any(|(name, _)| *name == option);
+        // Activations are quantised for a whole batch, so what else is in it shows in the last digits.
+        let batch_shows = matches!(&self.kind, StepKind::Predict(options) if options.int8) && option == "batch-tokens";
         let encoder_by_path = matches!(&self.kind, StepKind::Train(options) if options.encoder_folder().is_some());
-        !(outside || encoder_by_path && option == "encoder")
+        batch_shows || !(outside || encoder_by_path && option == "encoder")
     }
 }
 

@@ -17,6 +17,12 @@ pub enum InferenceError {
         #[source]
         source: io::Error,
     },
+    /// The model was exported without its int8 form.
+    #[error("there is no `{}`: train with `int8: true`, which exports it beside `model.onnx`, or predict without `int8`", path.display())]
+    NoInt8 {
+        /// The file.
+        path: PathBuf,
+    },
     /// A JSON file of the model folder holds something else than it should.
     #[error("`{}` is not what an export writes: restore the file, or train the model again", path.display())]
     BadFile {

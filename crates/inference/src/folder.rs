@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clinsynth_contract::{Digest, TagSet};
@@ -67,9 +68,10 @@ impl ModelFolder {
         Err(InferenceError::OtherModel { path: self.model.clone(), problems: vec![found.to_owned()] })
     }
 
-    pub(crate) fn read(folder: &Path) -> Result<Self, InferenceError> {
+    /// Reads the folder's JSON files and takes the digest of its model file `model`.
+    pub(crate) fn read(folder: &Path, model: &str) -> Result<Self, InferenceError> {
         let (config_path, labels_path, model) =
-            (folder.join("config.json"), folder.join("labels.json"), folder.join("model.onnx"));
+            (folder.join("config.json"), folder.join("labels.json"), folder.join(model));
         let config: Config = read_json(&config_path)?;
         let labels: Vec<String> = read_json(&labels_path)?;
         let tags = TagSet::new(labels).map_err(|source| InferenceError::Labels { path: labels_path, source })?;
@@ -87,9 +89,10 @@ impl ModelFolder {
         let decoding_path = folder.join(Decoding::FILE);
         let decoding: Decoding = if decoding_path.exists() { read_json(&decoding_path)? } else { Decoding::default() };
         let margins = decoding.of_tags(&tags);
-        let digest = File::open(&model)
-            .and_then(Digest::of_reader)
-            .map_err(|source| InferenceError::Read { path: model.clone(), source })?;
+        let digest = File::open(&model).and_then(Digest::of_reader).map_err(|source| match source.kind() {
+            ErrorKind::NotFound if model.ends_with("model.int8.onnx") => InferenceError::NoInt8 { path: model.clone() },
+            _ => InferenceError::Read { path: model.clone(), source },
+        })?;
         let (positions, vocabulary, padding) = (config.positions(), config.vocab_size, config.pad_token_id);
         Ok(Self { model, digest, tags, margins, sequences, vocabulary, positions, padding })
     }

@@ -9,6 +9,11 @@ use crate::folder::ModelFolder;
 use crate::session::Classifier;
 use crate::{InferenceError, InferenceSettings};
 
+/// The model's file.
+const MODEL: &str = "model.onnx";
+/// The same in 8-bit integers.
+const INT8_MODEL: &str = "model.int8.onnx";
+
 /// A loaded model of either kind, and how it is run.
 #[derive(Debug)]
 pub(crate) struct Model {
@@ -26,7 +31,7 @@ impl Model {
         settings: &InferenceSettings,
         sequences: bool,
     ) -> Result<Self, InferenceError> {
-        let folder = ModelFolder::read(folder)?;
+        let folder = ModelFolder::read(folder, if settings.int8 { INT8_MODEL } else { MODEL })?;
         folder.check_task(sequences)?;
         let classifier = Classifier::load(runtime, &folder, settings.threads)?;
         tracing::debug!(model = folder.digest.short(), outputs = folder.outputs(), sequences, "loaded a classifier");

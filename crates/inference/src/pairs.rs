@@ -38,7 +38,7 @@ impl PairClassifier {
         self.model.folder.tags.labels()
     }
 
-    /// Digest of its `model.onnx`.
+    /// Digest of its model file.
     pub const fn digest(&self) -> &Digest {
         &self.model.folder.digest
     }

@@ -18,11 +18,13 @@ pub struct InferenceSettings {
     pub threads: usize,
     /// Sub-tokens in a batch, padding included; a longer sequence makes a batch of its own.
     pub batch_tokens: usize,
+    /// Whether to run the model in 8-bit integers, `model.int8.onnx` of the folder, in place of `model.onnx`.
+    pub int8: bool,
 }
 
 impl Default for InferenceSettings {
     fn default() -> Self {
-        Self { threads: 0, batch_tokens: 2048 }
+        Self { threads: 0, batch_tokens: 2048, int8: false }
     }
 }
 
@@ -33,7 +35,7 @@ pub struct Tagger {
 }
 
 impl Tagger {
-    /// Loads the model of a folder as an export writes it: `model.onnx` (inputs `input_ids`, `attention_mask` and
+    /// Loads the model of a folder as an export writes it: `model.onnx` or `model.int8.onnx` (inputs `input_ids`, `attention_mask` and
     /// perhaps `token_type_ids`, int64 `[batch, sequence]`; output `logits`, float32 `[batch, sequence, tags]`),
     /// `labels.json`, `config.json` and perhaps `decoding.json` ([`Decoding`]).
     ///
@@ -48,7 +50,7 @@ impl Tagger {
         &self.model.folder.tags
     }
 
-    /// Digest of its `model.onnx`.
+    /// Digest of its model file.
     pub const fn digest(&self) -> &Digest {
         &self.model.folder.digest
     }

@@ -40,7 +40,7 @@ fn runtime() -> Runtime {
 }
 
 fn tagger(batch_tokens: usize) -> Tagger {
-    Tagger::load(&runtime(), &data("tiny"), &InferenceSettings { threads: 1, batch_tokens }).unwrap()
+    Tagger::load(&runtime(), &data("tiny"), &InferenceSettings { threads: 1, batch_tokens, int8: false }).unwrap()
 }
 
 fn predict(tagger: &mut Tagger, encodings: &[Encoding]) -> Result<Vec<Prediction>, InferenceError> {
@@ -129,6 +129,25 @@ fn bad_rows_are_refused_before_anything_runs() {
         &|rows| rows[0].word_ends.truncate(2),
         "window 0 of example `e0` cannot be tagged: its columns differ in length",
     );
+}
+
+#[test]
+fn the_int8_model_is_another_file_of_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["model.onnx", "config.json", "labels.json"] {
+        fs::copy(data("tiny").join(name), folder.path().join(name)).unwrap();
+    }
+    let int8 = folder.path().join("model.int8.onnx");
+    let load = || Tagger::load(&runtime(), folder.path(), &InferenceSettings { int8: true, ..Default::default() });
+    assert_eq!(
+        load().unwrap_err().to_string(),
+        format!(
+            "there is no `{}`: train with `int8: true`, which exports it beside `model.onnx`, or predict without `int8`",
+            int8.display()
+        )
+    );
+    fs::rename(folder.path().join("model.onnx"), &int8).unwrap();
+    assert_eq!(predict(&mut load().unwrap(), &cases().encodings).unwrap().len(), cases().predictions.len());
 }
 
 /// A copy of the tiny model's folder with some files replaced (`None` removes).

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use clinsynth_artifacts::{BuildSettings, build, export};
+use clinsynth_artifacts::{BuildSettings, build, export, export_int8};
 use clinsynth_contract::{Manifest, Parameter, StoredPart};
 use clinsynth_kernels::Precision;
 use serde::Deserialize;
@@ -12,11 +12,11 @@ use serde_json::json;
 
 use crate::parity::assert_gradients;
 use crate::reference::{Batch, drawn_weights, tags, write_weights};
-use crate::session::{batch_feeds, integers, mask_feeds, open, open_with, parameter_feeds, run};
+use crate::session::{Feeds, batch_feeds, integers, mask_feeds, open, open_with, parameter_feeds, run};
 
 /// One tiny model.
 #[derive(Deserialize)]
-struct Case {
+pub(crate) struct Case {
     config: serde_json::Value,
     /// Of the parameters, under the family's own names.
     shapes: BTreeMap<String, Vec<usize>>,
@@ -34,7 +34,7 @@ struct Case {
 pub(crate) type Weights = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 impl Case {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         serde_json::from_str(include_str!("../data/families.json")).unwrap()
     }
 
@@ -44,6 +44,13 @@ impl Case {
 
     fn weights(&self) -> Weights {
         drawn_by_shape(&self.shapes)
+    }
+
+    /// A folder with its artifacts.
+    pub(crate) fn folder(&self) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        artifacts(folder.path(), &self.config, &self.weights());
+        folder
     }
 
     fn batch(&self) -> Batch {
@@ -96,6 +103,21 @@ pub(crate) fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     assert!(worst < 1e-5, "{what}: {worst}");
 }
 
+/// Asserts that values are near those in float32, and not the same: within a tenth of the greatest.
+pub(crate) fn assert_rounded(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let greatest = expected.iter().map(|value| value.abs()).fold(0.0, f32::max);
+    assert!(1e-5 < worst && worst < 0.1 * greatest, "{what}: {worst} of {greatest}");
+}
+
+/// What the exported model takes.
+fn feeds_of(batch: &Batch) -> Feeds {
+    let shape = [batch.rows, batch.width];
+    let feeds = [("input_ids", &batch.ids), ("attention_mask", &batch.mask)];
+    feeds.map(|(name, values)| integers(name, &shape, values.clone())).into()
+}
+
 #[test]
 fn logits_of_training_graphs_and_exports_equal_transformers() {
     for case in Case::all() {
@@ -108,11 +130,11 @@ fn logits_of_training_graphs_and_exports_equal_transformers() {
 
         let out = folder.path().join("exported");
         export(&folder.path().join("artifacts"), &folder.path().join("encoder"), &out).unwrap();
-        let shape = [batch.rows, batch.width];
-        let feeds = [("input_ids", &batch.ids), ("attention_mask", &batch.mask)];
-        let feeds = feeds.map(|(name, values)| integers(name, &shape, values.clone()));
-        let exported = run(&mut open(&out.join("model.onnx")), feeds.into());
+        let exported = run(&mut open(&out.join("model.onnx")), feeds_of(&batch));
         assert_near(&inside(&batch, &exported["logits"]), &inside(&batch, &logits), case.family());
+        export_int8(&folder.path().join("artifacts"), &folder.path().join("encoder"), &out).unwrap();
+        let int8 = run(&mut open(&out.join("model.int8.onnx")), feeds_of(&batch));
+        assert_rounded(&inside(&batch, &int8["logits"]), &inside(&batch, &logits), case.family());
         assert_eq!(manifest.encoder.positions, if case.family() == "roberta" { 7 } else { 9 });
     }
 }

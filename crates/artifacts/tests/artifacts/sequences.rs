@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use clinsynth_artifacts::{BuildSettings, Classification, Pooling, build_classifier, export};
+use clinsynth_artifacts::{BuildSettings, Classification, Pooling, build_classifier, export, export_int8};
 use clinsynth_contract::{Dimension, Manifest};
 use clinsynth_kernels::Precision;
 use serde::Deserialize;
 
-use crate::families::{assert_near, drawn_by_shape};
+use crate::families::{assert_near, assert_rounded, drawn_by_shape};
 use crate::parity::assert_gradients;
 use crate::reference::{Batch, recorded, write_encoder, write_weights};
 use crate::session::{Feeds, batch_feeds, floats, integers, mask_feeds, open, open_with, parameter_feeds, run};
 
 /// One tiny model.
 #[derive(Deserialize)]
-struct Case {
+pub(crate) struct Case {
     config: serde_json::Value,
     shapes: BTreeMap<String, Vec<usize>>,
     by_starts: bool,
@@ -35,7 +35,7 @@ struct Case {
 }
 
 impl Case {
-    fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         serde_json::from_str(include_str!("../data/sequences.json")).unwrap()
     }
 
@@ -54,6 +54,13 @@ impl Case {
         let (weights, smoothing) = (self.weights.clone(), self.smoothing);
         let settings = Classification { classes, pooling, weights, smoothing };
         build_classifier(&encoder, &settings, &BuildSettings::default(), &folder.join("artifacts")).unwrap()
+    }
+
+    /// A folder with its artifacts.
+    pub(crate) fn folder(&self) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        self.build(folder.path());
+        folder
     }
 
     fn feeds(&self, manifest: &Manifest, batch: &Batch) -> Feeds {
@@ -82,15 +89,21 @@ fn logits_of_training_graphs_and_exports_equal_pytorch() {
         let out = folder.path().join("exported");
         export(&folder.path().join("artifacts"), &folder.path().join("encoder"), &out).unwrap();
         let shape = [batch.rows, batch.width];
-        let mut feeds = vec![
-            integers("input_ids", &shape, batch.ids.clone()),
-            integers("attention_mask", &shape, batch.mask.clone()),
-        ];
-        if case.by_starts {
-            feeds.push(integers("entity_starts", &[batch.rows, 2], case.starts.clone()));
-        }
-        let exported = run(&mut open(&out.join("model.onnx")), feeds);
+        let feeds = || {
+            let mut feeds = vec![
+                integers("input_ids", &shape, batch.ids.clone()),
+                integers("attention_mask", &shape, batch.mask.clone()),
+            ];
+            if case.by_starts {
+                feeds.push(integers("entity_starts", &[batch.rows, 2], case.starts.clone()));
+            }
+            feeds
+        };
+        let exported = run(&mut open(&out.join("model.onnx")), feeds());
         assert_near(&exported["logits"], &case.logits, &case.name());
+        export_int8(&folder.path().join("artifacts"), &folder.path().join("encoder"), &out).unwrap();
+        let int8 = run(&mut open(&out.join("model.int8.onnx")), feeds());
+        assert_rounded(&int8["logits"], &case.logits, &case.name());
         let config: serde_json::Value = serde_json::from_slice(&fs::read(out.join("config.json")).unwrap()).unwrap();
         assert_eq!(config["id2label"], serde_json::json!({"0": "none", "1": "causes", "2": "treats"}));
         let class = config["architectures"][0].as_str().unwrap();

@@ -78,6 +78,8 @@ pub struct TrainOptions {
     pub patience: Option<u32>,
     /// Seed of the new layer's weights, the order of batches, the mentions exchanged and the dropout masks.
     pub seed: u64,
+    /// Whether the model is exported in 8-bit integers too, for `predict` with `int8`.
+    pub int8: bool,
     /// Optimizer steps between two checkpoints, besides the one at the end of each epoch and one a minute; 0 for none.
     pub checkpoint_steps: u32,
 }
@@ -175,6 +177,7 @@ impl Default for TrainOptions {
             dropout: true,
             patience: None,
             seed: 0,
+            int8: false,
             checkpoint_steps: 0,
         }
     }
@@ -199,10 +202,12 @@ pub struct PredictOptions {
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
     pub batch_tokens: u32,
+    /// Whether the model runs in 8-bit integers: faster, slightly less exact. The training step must have exported it so.
+    pub int8: bool,
 }
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { min_score: 0.0, batch_tokens: 2048 }
+        Self { min_score: 0.0, batch_tokens: 2048, int8: false }
     }
 }

@@ -220,6 +220,19 @@ fn keys_hold_what_decides_the_output_and_nothing_else() {
 }
 
 #[test]
+fn keys_of_int8_predictions_hold_the_batch() {
+    let key = |with: &str| {
+        let yaml = format!(
+            "  learn: {{uses: train, needs: [g]}}\n  mark: {{uses: predict, needs: [learn, g], with: {{{with}}}}}\n{}",
+            import("g", "public")
+        );
+        plan(&with_steps(&yaml), &[]).unwrap().step("mark").unwrap().key_components()
+    };
+    assert_eq!(key("batch-tokens: 64"), key(""));
+    assert_eq!(key("batch-tokens: 64, int8: true")["with.batch-tokens"], json!(64));
+}
+
+#[test]
 fn keys_of_generation_hold_the_model_and_not_the_name() {
     let key = |with: &str| {
         let yaml =

@@ -86,7 +86,7 @@ fn relations(
 }
 
 fn settings(context: &Context<'_>, options: &PredictOptions) -> InferenceSettings {
-    InferenceSettings { threads: context.threads(), batch_tokens: options.batch_tokens as usize }
+    InferenceSettings { threads: context.threads(), batch_tokens: options.batch_tokens as usize, int8: options.int8 }
 }
 
 fn told(context: &mut Context<'_>, what: &str, done: usize, total: usize) -> ControlFlow<()> {

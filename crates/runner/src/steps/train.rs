@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clinsynth_artifacts::{
-    BuildSettings, Classification, Pooling, Rates, add_markers, build, build_classifier, export,
+    BuildSettings, Classification, Pooling, Rates, add_markers, build, build_classifier, export, export_int8,
 };
 use clinsynth_contract::{Encoding, Example, HistoryPoint, Manifest, Split, TagSet};
 use clinsynth_dag::{ClassWeights, PairForm, Task, TrainOptions, TrainPrecision, TrainSchedule};
@@ -43,6 +43,9 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
 
     let model = context.out.join("model");
     export(&artifact, &outcome.best_checkpoint, &model)?;
+    if options.int8 {
+        export_int8(&artifact, &outcome.best_checkpoint, &model)?;
+    }
     write_json(&model.join(ENCODING), &settings)?;
     if options.task == Task::Re {
         write_json(&model.join(PAIRS), &pair_settings(options))?;
