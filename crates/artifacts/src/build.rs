@@ -10,7 +10,7 @@ use crate::encoder::{Encoder, Layout, Rates};
 use crate::graph::OPSET;
 use crate::model::{batch_specs, dropout_sites};
 use crate::step::Blueprint;
-use crate::task::{Classification, Task};
+use crate::task::{Classification, TagLoss, Tagging, Task};
 use crate::weights::{Checkpoint, WeightFile, encode_checkpoint, normal_draws};
 
 /// The least ONNX Runtime (1.x) that the graphs were made for; the binding asks for the same.
@@ -25,11 +25,13 @@ pub struct BuildSettings {
     pub seed: u64,
     /// Which parameters learn how fast.
     pub rates: Rates,
+    /// What tags are learnt by; a [`Classification`] has a loss of its own.
+    pub loss: TagLoss,
 }
 
 impl Default for BuildSettings {
     fn default() -> Self {
-        Self { dropout: true, seed: 0, rates: Rates::default() }
+        Self { dropout: true, seed: 0, rates: Rates::default(), loss: TagLoss::default() }
     }
 }
 
@@ -40,7 +42,7 @@ impl Default for BuildSettings {
 /// Weights are found with or without the family's prefix. The pooler, if there is one, is left out. The classification
 /// layer starts from N(0, `initializer_range`) with zero biases, as in `transformers`.
 ///
-/// Errors: a file is absent or broken, the configuration asks for what is not supported, a tensor is missing or of
+/// Errors: the loss is out of bounds, a file is absent or broken, the configuration asks for what is not supported, a tensor is missing or of
 /// another shape, or `out` cannot be written.
 pub fn build(
     encoder_dir: &Path,
@@ -48,7 +50,8 @@ pub fn build(
     settings: &BuildSettings,
     out: &Path,
 ) -> Result<Manifest, ArtifactError> {
-    let (task, names) = (Task::Tags(tags.len()), [tags.names(), tags.labels().to_vec()]);
+    check_loss(settings.loss)?;
+    let (task, names) = (Task::Tags(Tagging::of(tags, settings.loss)), [tags.names(), tags.labels().to_vec()]);
     build_task(encoder_dir, task, names, settings, out)
 }
 
@@ -66,6 +69,18 @@ pub fn build_classifier(
     check_classification(classification)?;
     let classes = classification.classes.clone();
     build_task(encoder_dir, Task::Sequence(classification), [classes.clone(), classes], settings, out)
+}
+
+fn check_loss(loss: TagLoss) -> Result<(), ArtifactError> {
+    match loss {
+        TagLoss::CrossEntropy { smoothing } if !(0.0..1.0).contains(&smoothing) => {
+            Err(ArtifactError::Smoothing { found: smoothing })
+        }
+        TagLoss::Generalized { exponent } if !(exponent > 0.0 && exponent <= 1.0) => {
+            Err(ArtifactError::Exponent { found: exponent })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_classification(settings: &Classification) -> Result<(), ArtifactError> {

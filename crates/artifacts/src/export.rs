@@ -9,7 +9,7 @@ use crate::encoder::{Encoder, Layout};
 use crate::graph::Graph;
 use crate::inference::{StoredWeight, inference_graph};
 use crate::model::STARTS;
-use crate::task::{Classification, Pooling, Task};
+use crate::task::{Classification, Pooling, Tagging, Task};
 use crate::weights::{StoredTensors, WeightFile};
 
 /// The inference model's file.
@@ -48,9 +48,9 @@ pub fn export(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<
 }
 
 /// Writes a checkpoint as `model.int8.onnx` beside what [`export`] writes to `out`: the same model, inputs and outputs,
-/// with the encoder's matrix products in 8-bit integers. Weights are rounded to a scale for each column, activations in
-/// each run to one for each tensor, so that logits depend a little on what else is in a batch. Embeddings, layer
-/// norms, attention and the classification layer stay float32.
+/// with the encoder's matrix products and word embedding in 8-bit integers. Weights are rounded to a scale for each
+/// column, words to one for each row, activations in each run to one for each tensor, so that logits depend a little on
+/// what else is in a batch. Layer norms, attention's own products and the classification layer stay float32.
 ///
 /// Errors: as [`export`]'s.
 pub fn export_int8(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<Exported, ArtifactError> {
@@ -76,7 +76,7 @@ impl Trained {
     }
 
     fn task(&self) -> Task<'_> {
-        self.classification.as_ref().map_or(Task::Tags(self.manifest.tags.len()), Task::Sequence)
+        self.classification.as_ref().map_or(Task::Tags(Tagging::with_classes(self.manifest.tags.len())), Task::Sequence)
     }
 
     /// The class that Hugging Face has for such a model.

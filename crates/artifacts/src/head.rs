@@ -51,8 +51,8 @@ impl Head {
         let (logits, output) = Linear::forward(tape, weights.head.weight, weights.head.bias, dropped, factors);
         let output = if pooled.is_some() { output.of_sequences() } else { output };
         let (loss, objective) = match task {
-            Task::Tags(tags) => {
-                let (loss, tagging) = Tagging::forward(tape, logits, batch.labels, (*tags as i64 - 1) / 2);
+            Task::Tags(settings) => {
+                let (loss, tagging) = Tagging::forward(tape, logits, batch.labels, settings);
                 (loss, Objective::Tagging(tagging))
             }
             Task::Sequence(settings) => {

@@ -44,7 +44,11 @@ fn parse(path: &Path) -> Result<Json, ArtifactError> {
     serde_json::from_slice(&read(path)?).map_err(|source| ArtifactError::Json { path: path.to_owned(), source })
 }
 
-/// Adds the markers behind all tokens there are: ids that the tokenizers library gives them when it loads the file.
+/// Adds the markers behind all tokens there are.
+///
+/// The tokenizers library does not read the ids of added tokens: it looks each up in the model's vocabulary and counts on
+/// from the vocabulary's size where it finds none, into ids that are taken if some below were left out. So every added
+/// token goes into the vocabulary too. A vocabulary that is a list (Unigram) has no gaps, and the library counts right.
 fn mark(tokenizer: &mut Json, markers: &[&str]) -> Option<Vec<u32>> {
     let mut known: Vec<(String, u64)> = Vec::new();
     match &tokenizer["model"]["vocab"] {
@@ -74,6 +78,11 @@ fn mark(tokenizer: &mut Json, markers: &[&str]) -> Option<Vec<u32>> {
             next += 1;
         }
         ids.push(id as u32);
+    }
+    if let Json::Object(vocabulary) = &mut tokenizer["model"]["vocab"] {
+        for (token, id) in known {
+            vocabulary.entry(token).or_insert(json!(id));
+        }
     }
     Some(ids)
 }

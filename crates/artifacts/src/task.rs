@@ -1,3 +1,5 @@
+use clinsynth_contract::TagSet;
+
 use crate::encoder::{Encoder, SequenceHead};
 
 /// What stands for a sequence when it is classified.
@@ -23,11 +25,55 @@ pub struct Classification {
     pub smoothing: f32,
 }
 
+/// What tags are learnt by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TagLoss {
+    /// Cross-entropy; with a share `ε` of each target spread evenly over a label's tags and `O`, from 0 (none) to below
+    /// 1 (label smoothing, Szegedy et al. 2016).
+    CrossEntropy {
+        /// `ε`.
+        smoothing: f32,
+    },
+    /// Generalised cross-entropy `(1 - p^q) / q` of the right tag's probability `p`, for labels some of which are wrong:
+    /// near the cross-entropy for small `q`, half the mean absolute error for 1, which the wrong ones pull least (Zhang
+    /// and Sabuncu 2018, equation 6).
+    Generalized {
+        /// `q`, above 0 and at most 1.
+        exponent: f32,
+    },
+}
+
+impl Default for TagLoss {
+    fn default() -> Self {
+        Self::CrossEntropy { smoothing: 0.0 }
+    }
+}
+
+/// The classification of tokens by the tags of a [`TagSet`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tagging {
+    pub(crate) labels: usize,
+    /// Tags that each label has of its own.
+    pub(crate) own: usize,
+    pub(crate) loss: TagLoss,
+}
+
+impl Tagging {
+    pub(crate) fn of(tags: &TagSet, loss: TagLoss) -> Self {
+        Self { labels: tags.labels().len(), own: tags.scheme().tags_per_label(), loss }
+    }
+
+    /// One of so many tags, for graphs without a loss.
+    pub(crate) fn with_classes(tags: usize) -> Self {
+        Self { labels: 1, own: tags.saturating_sub(1), loss: TagLoss::default() }
+    }
+}
+
 /// What a model is trained for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Task<'t> {
-    /// A tag for each token: their number.
-    Tags(usize),
+    /// A tag for each token.
+    Tags(Tagging),
     /// A class for each sequence.
     Sequence(&'t Classification),
 }
@@ -36,7 +82,7 @@ impl Task<'_> {
     /// Outputs of the head.
     pub(crate) const fn classes(&self) -> usize {
         match self {
-            Self::Tags(tags) => *tags,
+            Self::Tags(tagging) => 1 + tagging.labels * tagging.own,
             Self::Sequence(settings) => settings.classes.len(),
         }
     }

@@ -7,7 +7,7 @@
 //!   [`AdamWScalars`](crate::AdamWScalars) says.
 //!
 //! Outputs, float32:
-//! - all graphs: `loss` (mean cross-entropy over the labelled positions, 0 when there is none) and `labelled` (their
+//! - all graphs: `loss` (mean loss over the labelled positions, 0 when there is none) and `labelled` (their
 //!   count), both of shape `[]`;
 //! - training graph: `gradient_norm` (`[]`, before clipping), `P.next`, `P.m.next`, `P.v.next`. Each may be bound to the
 //!   buffer of the input it replaces: every update waits for the norm, and the norm for every reader of a parameter;

@@ -41,5 +41,5 @@ pub use tables::{
     Comparison, Completion, Document, EgressRecord, Encoding, Entity, ErrorCase, Example, HistoryPoint, Message,
     Prediction, Prompt, Quarantined, Relation, Score, ScoredRelation, ScoredSpan, Seed, descriptions,
 };
-pub use tags::{Prefix, TagSet, TagSpan, decode_tags};
+pub use tags::{Prefix, TagScheme, TagSet, TagSpan, decode_tags};
 pub use words::{Word, words};

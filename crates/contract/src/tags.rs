@@ -1,6 +1,6 @@
 use crate::ContractError;
 
-/// Position of a tag in a chunk: BIO, with the E and S of the BIOES family understood when decoding.
+/// Position of a tag in a chunk: BIO, or BIOES with E and S.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Prefix {
     /// O: in no mention.
@@ -15,10 +15,48 @@ pub enum Prefix {
     Single,
 }
 
-/// The tags of a label set: `O` is 0, and label `i` has `B-` at `1 + 2i` and `I-` at `2 + 2i`.
+impl Prefix {
+    const fn letter(self) -> char {
+        match self {
+            Self::Outside => 'O',
+            Self::Begin => 'B',
+            Self::Inside => 'I',
+            Self::End => 'E',
+            Self::Single => 'S',
+        }
+    }
+}
+
+/// How tags spell a mention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TagScheme {
+    /// `B` on its first word, `I` on the others (IOB2).
+    #[default]
+    Bio,
+    /// `S` on a single word; otherwise `B` on the first, `E` on the last, `I` between (IOBES, BILOU).
+    Bioes,
+}
+
+impl TagScheme {
+    const fn prefixes(self) -> &'static [Prefix] {
+        match self {
+            Self::Bio => &[Prefix::Begin, Prefix::Inside],
+            Self::Bioes => &[Prefix::Begin, Prefix::Inside, Prefix::End, Prefix::Single],
+        }
+    }
+
+    /// Tags that each label has of its own: 2 or 4.
+    pub const fn tags_per_label(self) -> usize {
+        self.prefixes().len()
+    }
+}
+
+/// The tags of a label set: `O` is 0, and label `i` has `B-` and `I-` at `1 + 2i` and on; in BIOES `B-`, `I-`, `E-` and
+/// `S-` at `1 + 4i` and on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagSet {
     labels: Vec<String>,
+    scheme: TagScheme,
 }
 
 /// A run of words `first..last` under one label (an index into the label set).
@@ -36,7 +74,7 @@ impl TagSet {
     /// The tag of a word in no mention.
     pub const OUTSIDE: u32 = 0;
 
-    /// The tags of these labels, in their order.
+    /// The BIO tags of these labels, in their order; see [`TagSet::with_scheme`].
     ///
     /// Errors: [`ContractError::BadLabel`] when there is no label, or one is empty, doubled or holds white space.
     pub fn new<S: Into<String>>(labels: impl IntoIterator<Item = S>) -> Result<Self, ContractError> {
@@ -53,7 +91,23 @@ impl TagSet {
                 return bad(label, "stands twice in the label set");
             }
         }
-        Ok(Self { labels })
+        Ok(Self { labels, scheme: TagScheme::default() })
+    }
+
+    /// The same labels, spelt otherwise.
+    #[must_use]
+    pub fn with_scheme(self, scheme: TagScheme) -> Self {
+        Self { scheme, ..self }
+    }
+
+    /// The tag set that has these names in this order, or `None`.
+    pub fn from_names<S: AsRef<str>>(names: &[S]) -> Option<Self> {
+        [TagScheme::Bio, TagScheme::Bioes].into_iter().find_map(|scheme| {
+            let firsts = names.get(1..)?.chunks(scheme.tags_per_label());
+            let labels = firsts.map(|chunk| chunk[0].as_ref().strip_prefix("B-")).collect::<Option<Vec<_>>>()?;
+            let tags = Self::new(labels).ok()?.with_scheme(scheme);
+            tags.names().iter().map(String::as_str).eq(names.iter().map(S::as_ref)).then_some(tags)
+        })
     }
 
     /// The labels, in order.
@@ -61,9 +115,14 @@ impl TagSet {
         &self.labels
     }
 
-    /// Number of tags: `1 + 2 × labels`.
+    /// How tags spell a mention.
+    pub const fn scheme(&self) -> TagScheme {
+        self.scheme
+    }
+
+    /// Number of tags: `1 + 2 × labels`, or `1 + 4 × labels`.
     pub fn len(&self) -> usize {
-        1 + 2 * self.labels.len()
+        1 + self.scheme.tags_per_label() * self.labels.len()
     }
 
     /// Never: there is always `O`.
@@ -74,7 +133,9 @@ impl TagSet {
     /// All tag names in id order: `O`, `B-Disease`, `I-Disease`, …
     pub fn names(&self) -> Vec<String> {
         let mut names = vec!["O".to_owned()];
-        names.extend(self.labels.iter().flat_map(|label| [format!("B-{label}"), format!("I-{label}")]));
+        for label in &self.labels {
+            names.extend(self.scheme.prefixes().iter().map(|prefix| format!("{}-{label}", prefix.letter())));
+        }
         names
     }
 
@@ -83,48 +144,51 @@ impl TagSet {
         self.labels.iter().position(|known| known == label)
     }
 
-    /// The tag id of a label's first word.
-    pub const fn begin(label: usize) -> u32 {
-        1 + 2 * label as u32
-    }
-
-    /// The tag id of a label's further words.
-    pub const fn inside(label: usize) -> u32 {
-        2 + 2 * label as u32
-    }
-
-    /// Prefix and label of a tag id; `O` carries label 0.
-    pub const fn split(tag: u32) -> (Prefix, usize) {
-        match tag {
-            0 => (Prefix::Outside, 0),
-            _ if tag % 2 == 1 => (Prefix::Begin, (tag as usize - 1) / 2),
-            _ => (Prefix::Inside, (tag as usize - 2) / 2),
+    /// Writes the tags of a mention on its words.
+    pub fn spell(&self, label: usize, words: &mut [u32]) {
+        let tag = |place| (1 + label * self.scheme.tags_per_label() + place) as u32;
+        words.fill(tag(1));
+        if let Some(first) = words.first_mut() {
+            *first = tag(0);
+        }
+        match (self.scheme, words) {
+            (TagScheme::Bioes, [single]) => *single = tag(3),
+            (TagScheme::Bioes, [_, .., last]) => *last = tag(2),
+            _ => {}
         }
     }
 
-    /// The best sequence of tags in which every `I-` follows the `B-` or `I-` of its label, by the sum of the scores:
-    /// one row of `tags` scores for each word. Logits serve as well as logarithms of probabilities, as a word's
-    /// normaliser is the same for every sequence. Of equal sequences the one with the lower tag ids.
+    /// Prefix and label of a tag id; `O` carries label 0.
+    pub const fn split(&self, tag: u32) -> (Prefix, usize) {
+        let prefixes = self.scheme.prefixes();
+        match tag as usize {
+            0 => (Prefix::Outside, 0),
+            tag => (prefixes[(tag - 1) % prefixes.len()], (tag - 1) / prefixes.len()),
+        }
+    }
+
+    /// The best well-formed sequence of tags by the sum of the scores, one row of [`TagSet::len`] scores for each word:
+    /// every `I-` follows the `B-` or `I-` of its label, and in BIOES every mention that `B-` opens is closed by its
+    /// `E-`. Logits serve as well as logarithms of probabilities, as a word's normaliser is the same for every sequence.
+    /// Of equal sequences the one with the lower tag ids.
     ///
-    /// Source: Viterbi 1967, with the transitions of BIO tags allowed or forbidden.
-    pub fn best_sequence(scores: &[f32], tags: usize) -> Vec<u32> {
+    /// Source: Viterbi 1967, with the transitions of the tags allowed or forbidden.
+    pub fn best_sequence(&self, scores: &[f32]) -> Vec<u32> {
+        let tags = self.len();
         let mut rows = scores.chunks_exact(tags);
         let Some(first) = rows.next() else { return Vec::new() };
-        let open = |(tag, &score): (usize, &f32)| if is_inside(tag) { f64::NEG_INFINITY } else { f64::from(score) };
+        let open =
+            |(tag, &score): (usize, &f32)| if self.continues(tag) { f64::NEG_INFINITY } else { f64::from(score) };
         let mut totals: Vec<f64> = first.iter().enumerate().map(open).collect();
         let mut origins: Vec<usize> = Vec::new();
         for row in rows {
-            let best = first_greatest(&totals);
-            let before = |tag| match is_inside(tag) {
-                true if totals[tag] > totals[tag - 1] => tag,
-                true => tag - 1,
-                false => best,
-            };
+            let best = self.best_end(&totals);
+            let before = |tag| if self.continues(tag) { self.best_before(&totals, tag) } else { best };
             origins.extend((0..tags).map(before));
             let chosen = &origins[origins.len() - tags..];
             totals = row.iter().zip(chosen).map(|(&score, &origin)| totals[origin] + f64::from(score)).collect();
         }
-        let mut tag = first_greatest(&totals);
+        let mut tag = self.best_end(&totals);
         let mut sequence = vec![tag as u32];
         for row in origins.chunks_exact(tags).rev() {
             tag = row[tag];
@@ -135,17 +199,38 @@ impl TagSet {
     }
 
     /// The mentions in a sequence of tag ids, malformed sequences included; see [`decode_tags`].
-    pub fn decode(tags: &[u32]) -> Vec<TagSpan> {
-        decode_tags(tags.iter().map(|&tag| Self::split(tag)))
+    pub fn decode(&self, tags: &[u32]) -> Vec<TagSpan> {
+        decode_tags(tags.iter().map(|&tag| self.split(tag)))
+    }
+
+    /// Whether a tag goes on with a mention that the word before it is in.
+    const fn continues(&self, tag: usize) -> bool {
+        matches!(self.split(tag as u32).0, Prefix::Inside | Prefix::End)
+    }
+
+    /// Whether a sequence may end after a tag, or begin another mention.
+    const fn may_end(&self, tag: usize) -> bool {
+        match self.scheme {
+            TagScheme::Bio => true,
+            TagScheme::Bioes => !matches!(self.split(tag as u32).0, Prefix::Begin | Prefix::Inside),
+        }
+    }
+
+    /// The best tag after which a mention may begin.
+    fn best_end(&self, totals: &[f64]) -> usize {
+        first_greatest(totals, (0..totals.len()).filter(|&tag| self.may_end(tag)))
+    }
+
+    /// The better of the `B-` and `I-` that a tag of their label goes on from.
+    fn best_before(&self, totals: &[f64], tag: usize) -> usize {
+        let begin = 1 + self.split(tag as u32).1 * self.scheme.tags_per_label();
+        first_greatest(totals, [begin, begin + 1].into_iter())
     }
 }
 
-const fn is_inside(tag: usize) -> bool {
-    tag > 0 && tag.is_multiple_of(2)
-}
-
-fn first_greatest(values: &[f64]) -> usize {
-    (1..values.len()).fold(0, |best, index| if values[index] > values[best] { index } else { best })
+/// The first of the greatest among some values; 0 of none.
+fn first_greatest(values: &[f64], among: impl Iterator<Item = usize>) -> usize {
+    among.reduce(|best, index| if values[index] > values[best] { index } else { best }).unwrap_or(0)
 }
 
 /// Reads mentions out of tags as the CoNLL-2000 evaluation script and seqeval's default mode do: an `I` that
@@ -199,46 +284,96 @@ mod tests {
 
     use super::*;
 
-    fn check(tags: &[u32], expected: &[(usize, usize, usize)]) {
-        let found: Vec<_> = TagSet::decode(tags).iter().map(|span| (span.first, span.last, span.label)).collect();
+    fn set(scheme: TagScheme) -> TagSet {
+        TagSet::new(["X", "Y"]).unwrap_or_else(|error| panic!("{error}")).with_scheme(scheme)
+    }
+
+    fn check(scheme: TagScheme, tags: &[u32], expected: &[(usize, usize, usize)]) {
+        let spans = set(scheme).decode(tags);
+        let found: Vec<_> = spans.iter().map(|span| (span.first, span.last, span.label)).collect();
         assert_eq!(found, expected, "{tags:?}");
     }
 
     #[test]
     fn decodes_well_formed_and_malformed_sequences() {
-        check(&[0, 1, 2, 0], &[(1, 3, 0)]);
-        check(&[1, 1, 2], &[(0, 1, 0), (1, 3, 0)]);
-        check(&[0, 2, 2], &[(1, 3, 0)]);
-        check(&[1, 4], &[(0, 1, 0), (1, 2, 1)]);
-        check(&[2, 4, 2], &[(0, 1, 0), (1, 2, 1), (2, 3, 0)]);
-        check(&[], &[]);
+        let bio = |tags: &[u32], expected: &[_]| check(TagScheme::Bio, tags, expected);
+        bio(&[0, 1, 2, 0], &[(1, 3, 0)]);
+        bio(&[1, 1, 2], &[(0, 1, 0), (1, 3, 0)]);
+        bio(&[0, 2, 2], &[(1, 3, 0)]);
+        bio(&[1, 4], &[(0, 1, 0), (1, 2, 1)]);
+        bio(&[2, 4, 2], &[(0, 1, 0), (1, 2, 1), (2, 3, 0)]);
+        bio(&[], &[]);
+        let bioes = |tags: &[u32], expected: &[_]| check(TagScheme::Bioes, tags, expected);
+        bioes(&[0, 1, 2, 3, 0, 8], &[(1, 4, 0), (5, 6, 1)]);
+        bioes(&[4, 4, 5, 7], &[(0, 1, 0), (1, 2, 0), (2, 4, 1)]);
+        bioes(&[1, 2, 0, 3], &[(0, 2, 0), (3, 4, 0)]);
     }
 
-    /// Every sequence of `words` tags in which each inside tag continues its label.
-    fn sequences(words: usize, tags: u32) -> Vec<Vec<u32>> {
-        (0..words).fold(vec![Vec::new()], |all, _| {
+    /// Every sequence of `words` tags that says mentions and nothing else: those that come back from what they say.
+    fn sequences(tags: &TagSet, words: usize) -> Vec<Vec<u32>> {
+        let all = (0..words).fold(vec![Vec::new()], |all: Vec<Vec<u32>>, _| {
             let longer = |sequence: &Vec<u32>| {
-                let last = sequence.last().copied().unwrap_or(0);
-                let follows = move |tag: &u32| !is_inside(*tag as usize) || last == *tag || last == *tag - 1;
-                (0..tags).filter(follows).map(|tag| [&sequence[..], &[tag]].concat()).collect::<Vec<_>>()
+                (0..tags.len() as u32).map(|tag| [&sequence[..], &[tag]].concat()).collect::<Vec<_>>()
             };
             all.iter().flat_map(longer).collect()
-        })
+        });
+        all.into_iter().filter(|sequence| spelt(tags, words, &tags.decode(sequence)) == *sequence).collect()
+    }
+
+    fn spelt(tags: &TagSet, words: usize, spans: &[TagSpan]) -> Vec<u32> {
+        let mut sequence = vec![TagSet::OUTSIDE; words];
+        for span in spans {
+            tags.spell(span.label, &mut sequence[span.first..span.last]);
+        }
+        sequence
+    }
+
+    fn schemes() -> impl Strategy<Value = TagScheme> {
+        prop_oneof![Just(TagScheme::Bio), Just(TagScheme::Bioes)]
     }
 
     proptest! {
         #[test]
-        fn the_best_sequence_is_the_best_of_all(scores in prop::collection::vec(-3f32..3.0, 0..25)) {
-            let words = scores.len() / 5;
-            let scores = &scores[..words * 5];
-            let total = |tags: &[u32]| -> f64 {
-                tags.iter().enumerate().map(|(word, &tag)| f64::from(scores[word * 5 + tag as usize])).sum()
+        fn the_best_sequence_is_the_best_of_all(scheme in schemes(), scores in prop::collection::vec(-3f32..3.0, 0..28)) {
+            let tags = set(scheme);
+            let words = scores.len() / tags.len();
+            let scores = &scores[..words * tags.len()];
+            let total = |sequence: &[u32]| -> f64 {
+                sequence.iter().enumerate().map(|(word, &tag)| f64::from(scores[word * tags.len() + tag as usize])).sum()
             };
-            let best = sequences(words, 5).iter().map(|tags| total(tags)).fold(f64::NEG_INFINITY, f64::max);
-            let found = TagSet::best_sequence(scores, 5);
+            let well_formed = sequences(&tags, words);
+            let best = well_formed.iter().map(|tags| total(tags)).fold(f64::NEG_INFINITY, f64::max);
+            let found = tags.best_sequence(scores);
             prop_assert_eq!(found.len(), words);
             prop_assert!(words == 0 || (total(&found) - best).abs() < 1e-9);
-            prop_assert!(sequences(words, 5).contains(&found));
+            prop_assert!(well_formed.contains(&found));
+        }
+
+        #[test]
+        fn mentions_survive_their_spelling(scheme in schemes(), draws in prop::collection::vec((0usize..3, 1usize..5, 0usize..2), 0..12)) {
+            let (tags, mut spans, mut next) = (set(scheme), Vec::new(), 0);
+            for (skip, length, label) in draws {
+                let first = next + skip;
+                next = first + length;
+                spans.push(TagSpan { first, last: next, label });
+            }
+            let sequence = spelt(&tags, next, &spans);
+            prop_assert_eq!(tags.decode(&sequence), spans);
+            let certain = |&tag: &u32| (0..tags.len() as u32).map(move |other| if other == tag { 1.0 } else { 0.0 });
+            let scores: Vec<f32> = sequence.iter().flat_map(certain).collect();
+            prop_assert_eq!(tags.best_sequence(&scores), sequence);
+        }
+    }
+
+    #[test]
+    fn names_say_labels_and_scheme() {
+        for scheme in [TagScheme::Bio, TagScheme::Bioes] {
+            assert_eq!(TagSet::from_names(&set(scheme).names()), Some(set(scheme)));
+        }
+        for names in
+            [&["O"][..], &["O", "B-X"], &["B-X", "I-X", "O"], &["O", "B-X", "I-Y"], &["O", "B-X", "I-X", "B-Y"]]
+        {
+            assert_eq!(TagSet::from_names(names), None, "{names:?}");
         }
     }
 
@@ -249,6 +384,8 @@ mod tests {
             tags.ok(),
             Some(["O", "B-Disease", "I-Disease", "B-Chemical", "I-Chemical"].map(String::from).to_vec())
         );
+        let bioes = TagSet::new(["X"]).map(|tags| tags.with_scheme(TagScheme::Bioes).names());
+        assert_eq!(bioes.ok(), Some(["O", "B-X", "I-X", "E-X", "S-X"].map(String::from).to_vec()));
         assert!(matches!(TagSet::new(["A", "A"]), Err(ContractError::BadLabel { .. })));
     }
 }

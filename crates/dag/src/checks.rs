@@ -13,7 +13,7 @@ use crate::reader::{read, unknown_keys};
 use crate::{
     Agreement, CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions,
     InputBinding, Labels, PairOptions, PlannedStep, PredictOptions, ReportOptions, StepKind, Strategy, Task,
-    TrainOptions,
+    TrainOptions, TrainTagScheme,
 };
 
 pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
@@ -94,6 +94,12 @@ fn check_train(options: &TrainOptions, labels: &[String], with: &Node) -> Vec<Di
     if options.overlap >= options.max_length {
         complain(&["overlap"], "`overlap` must be below `max-length`".to_owned());
     }
+    if options.noise_exponent > 0.0 && options.label_smoothing > 0.0 {
+        complain(
+            &["noise-exponent"],
+            "`noise-exponent` and `label-smoothing` are two losses: give one of them".to_owned(),
+        );
+    }
     if options.task == Task::Ner {
         if options.pairs != PairOptions::default() {
             complain(&["pairs"], "`pairs` is for `task: re`".to_owned());
@@ -109,6 +115,12 @@ fn check_train(options: &TrainOptions, labels: &[String], with: &Node) -> Vec<Di
     }
     if options.replace_mentions > 0.0 {
         complain(&["replace-mentions"], "`replace-mentions` is for `task: ner`".to_owned());
+    }
+    if options.noise_exponent > 0.0 {
+        complain(&["noise-exponent"], "`noise-exponent` is for `task: ner`".to_owned());
+    }
+    if options.tag_scheme != TrainTagScheme::Bio {
+        complain(&["tag-scheme"], "`tag-scheme` is for `task: ner`".to_owned());
     }
     if let Some(unlisted) = options.pairs.unlisted.as_ref().filter(|unlisted| !relations.contains(unlisted)) {
         complain(&["pairs", "unlisted"], format!("`{unlisted}` is none of `relations`"));

@@ -1,6 +1,6 @@
 //! Text to sub-token windows and back, without loss.
 //!
-//! A text is split into [`words`]; labelled spans become BIO tags on words and [`spans`] turns tags back; an
+//! A text is split into [`words`]; labelled spans become BIO (or BIOES) tags on words and [`spans`] turns tags back; an
 //! [`Encoder`] turns words into the encoder's sub-tokens, in overlapping windows where a text is long, or pairs of its
 //! entities for the classification of relations.
 //!

@@ -55,7 +55,7 @@ pub(crate) fn tag_words(
         })?;
         placed.push(Placed { entity, label, words: covered(words, entity.span()) });
     }
-    let (tags, kept) = write_tags(words.len(), &placed);
+    let (tags, kept) = write_tags(words.len(), &placed, labels);
     let misaligned = placed.iter().zip(kept).filter_map(|(placed, kept)| {
         let misfit = misfit(placed, words, kept)?;
         Some(report(example, placed, words, misfit, &offsets))
@@ -70,7 +70,7 @@ pub(crate) fn covered(words: &[Word<'_>], span: Span) -> Range<usize> {
 }
 
 /// Tags the entities, the longest first (of equal ones the first), and says which of them found their words free.
-fn write_tags(words: usize, placed: &[Placed<'_>]) -> (Vec<u32>, Vec<bool>) {
+fn write_tags(words: usize, placed: &[Placed<'_>], labels: &TagSet) -> (Vec<u32>, Vec<bool>) {
     let mut order: Vec<usize> = (0..placed.len()).collect();
     order.sort_by_key(|&index| (Reverse(placed[index].entity.span().len()), placed[index].entity.start));
     let mut tags = vec![TagSet::OUTSIDE; words];
@@ -79,10 +79,7 @@ fn write_tags(words: usize, placed: &[Placed<'_>]) -> (Vec<u32>, Vec<bool>) {
         let Placed { label, words, .. } = &placed[index];
         let slots = &mut tags[words.clone()];
         if slots.iter().all(|&tag| tag == TagSet::OUTSIDE) {
-            slots.fill(TagSet::inside(*label));
-            if let Some(first) = slots.first_mut() {
-                *first = TagSet::begin(*label);
-            }
+            labels.spell(*label, slots);
             kept[index] = true;
         }
     }
@@ -136,7 +133,8 @@ fn report(
 ///
 /// Panics: when there are more tags than words, or a tag is not of the set.
 pub fn spans(tags: &[u32], words: &[Span], labels: &TagSet) -> Vec<Entity> {
-    TagSet::decode(tags)
+    labels
+        .decode(tags)
         .into_iter()
         .map(|found| {
             let span = Span::new(words[found.first].start, words[found.last - 1].end);

@@ -3,7 +3,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use clinsynth_contract::{Digest, TagSet};
+use clinsynth_contract::{Digest, TagScheme, TagSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -75,6 +75,8 @@ impl ModelFolder {
         let config: Config = read_json(&config_path)?;
         let labels: Vec<String> = read_json(&labels_path)?;
         let tags = TagSet::new(labels).map_err(|source| InferenceError::Labels { path: labels_path, source })?;
+        let named = TagSet::from_names(&config.id2label.values().collect::<Vec<_>>());
+        let tags = tags.with_scheme(named.map_or_else(TagScheme::default, |named| named.scheme()));
         // The ids must count up from 0: a gap would shift every tag behind it.
         let counted = config.id2label.keys().copied().eq(0..config.id2label.len() as u32);
         let sequences = config.id2label.values().eq(tags.labels());

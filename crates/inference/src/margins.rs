@@ -22,9 +22,7 @@ impl Decoding {
     /// The margin of each tag, by id.
     pub(crate) fn of_tags(&self, tags: &TagSet) -> Vec<f32> {
         let margin = |label: usize| self.margins.get(&tags.labels()[label]).copied().unwrap_or(0.0);
-        (0..tags.len() as u32)
-            .map(|tag| if tag == TagSet::OUTSIDE { 0.0 } else { margin(TagSet::split(tag).1) })
-            .collect()
+        (0..tags.len() as u32).map(|tag| if tag == TagSet::OUTSIDE { 0.0 } else { margin(tags.split(tag).1) }).collect()
     }
 }
 
@@ -56,9 +54,8 @@ fn f1(windows: &[(Vec<f32>, Vec<u32>)], tags: &TagSet, label: usize, margin: f32
     for (logits, gold) in windows {
         let mut logits = logits.clone();
         apply(&mut logits, &alone);
-        let of =
-            |tags: &[u32]| -> Vec<_> { TagSet::decode(tags).into_iter().filter(|span| span.label == label).collect() };
-        let (found, gold) = (of(&TagSet::best_sequence(&logits, tags.len())), of(gold));
+        let of = |ids: &[u32]| -> Vec<_> { tags.decode(ids).into_iter().filter(|span| span.label == label).collect() };
+        let (found, gold) = (of(&tags.best_sequence(&logits)), of(gold));
         correct += found.iter().filter(|span| gold.contains(span)).count();
         both += found.len() + gold.len();
     }

@@ -107,10 +107,11 @@ impl Words {
 
     /// The mentions of the most probable well-formed sequence of tags.
     fn spans(&self, labels: &TagSet) -> Vec<ScoredSpan> {
-        let tags = TagSet::best_sequence(&self.logits, labels.len());
+        let tags = labels.best_sequence(&self.logits);
         let rows = self.logits.chunks_exact(labels.len());
         let probabilities: Vec<f32> = rows.zip(&tags).map(|(logits, &tag)| probability(logits, tag)).collect();
-        TagSet::decode(&tags)
+        labels
+            .decode(&tags)
             .into_iter()
             .map(|found| {
                 let chosen = &probabilities[found.first..found.last];

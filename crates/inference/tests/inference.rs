@@ -7,7 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use clinsynth_contract::{Digest, Encoding, Prediction, ScoredSpan};
+use clinsynth_contract::{Digest, Encoding, Prediction, ScoredSpan, TagScheme, TagSet};
 use clinsynth_inference::{InferenceError, InferenceSettings, Tagger};
 use clinsynth_runtime::Runtime;
 use serde::Deserialize;
@@ -129,6 +129,23 @@ fn bad_rows_are_refused_before_anything_runs() {
         &|rows| rows[0].word_ends.truncate(2),
         "window 0 of example `e0` cannot be tagged: its columns differ in length",
     );
+}
+
+#[test]
+fn the_tags_names_say_how_mentions_are_spelt() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(data("tiny/model.onnx"), folder.path().join("model.onnx")).unwrap();
+    let config = fs::read_to_string(data("tiny/config.json")).unwrap();
+    let renamed = [("B-Chemical", "E-Disease"), ("I-Chemical", "S-Disease")];
+    let config = renamed.iter().fold(config, |config, (from, to)| config.replace(from, to));
+    fs::write(folder.path().join("config.json"), config).unwrap();
+    fs::write(folder.path().join("labels.json"), "[\"Disease\"]").unwrap();
+    let mut tagger = Tagger::load(&runtime(), folder.path(), &InferenceSettings::default()).unwrap();
+    let tags = TagSet::new(["Disease"]).unwrap().with_scheme(TagScheme::Bioes);
+    assert_eq!(tagger.labels(), &tags);
+    let found = predict(&mut tagger, &cases().encodings).unwrap();
+    assert!(found.iter().flat_map(|row| &row.spans).all(|span| span.label == "Disease"));
+    assert_ne!(found[0].spans, predict(&mut self::tagger(64), &cases().encodings).unwrap()[0].spans);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use clinsynth_contract::{Digest, Manifest};
+use clinsynth_contract::{Digest, Manifest, TagSet};
 
 use crate::TrainingError;
 
@@ -40,6 +40,18 @@ impl Artifact {
     pub(crate) fn weights(&self) -> PathBuf {
         weights_of(&self.folder)
     }
+}
+
+/// The tags by which words are told apart; none where whole sequences are classified.
+///
+/// Errors: [`TrainingError::UnknownTags`].
+pub(crate) fn tags(manifest: &Manifest) -> Result<Option<TagSet>, TrainingError> {
+    if manifest.classifies_sequences() {
+        return Ok(None);
+    }
+    let names = &manifest.tags;
+    let unknown = || TrainingError::UnknownTags { found: names.join(", ") };
+    TagSet::from_names(names).map(Some).ok_or_else(unknown)
 }
 
 fn weights_of(folder: &Path) -> PathBuf {

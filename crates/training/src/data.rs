@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use clinsynth_contract::{Encoding, Manifest};
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, tags};
 use crate::batching::{epoch_batches, token_budget};
 use crate::replacement::Replacement;
 use crate::sample::{self, Sample};
@@ -14,14 +14,15 @@ pub(crate) struct Data {
     pub train: Vec<Sample>,
     pub dev: Vec<Sample>,
     lengths: Vec<usize>,
-    replacement: Replacement,
+    /// Of mentions, where words are tagged.
+    replacement: Option<Replacement>,
     budget: usize,
 }
 
 impl Data {
     /// Checks both splits against what the artifact was built for.
     ///
-    /// Errors: [`TrainingError::EmptySplit`] and those that name an example.
+    /// Errors: [`TrainingError::EmptySplit`], [`TrainingError::UnknownTags`] and those that name an example.
     pub(crate) fn new(
         train: &[Encoding],
         dev: &[Encoding],
@@ -37,7 +38,8 @@ impl Data {
         let (train, dev) = (samples(train, "train")?, samples(dev, "dev")?);
         let lengths: Vec<usize> = train.iter().map(|sample| sample.ids.len()).collect();
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        let replacement = Replacement::new(&train, manifest.tags.len() / 2, recipe.mention_replacement, longest);
+        let replacement =
+            tags(manifest)?.map(|tags| Replacement::new(&train, tags, recipe.mention_replacement, longest));
         let budget = token_budget(&train, recipe.batch_sequences);
         Ok(Self { train, dev, lengths, replacement, budget })
     }
@@ -54,7 +56,10 @@ impl Data {
 
     /// The sample of the train split at `index` as a step sees it.
     pub(crate) fn seen(&self, index: usize, seed: u64, step: u64) -> Cow<'_, Sample> {
-        self.replacement.apply(&self.train, index, seed, step)
+        match &self.replacement {
+            Some(replacement) => replacement.apply(&self.train, index, seed, step),
+            None => Cow::Borrowed(&self.train[index]),
+        }
     }
 
     /// The steps of an epoch, counted from 0, each of one batch or, with accumulation, several.

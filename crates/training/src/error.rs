@@ -28,6 +28,12 @@ pub enum TrainingError {
         /// `train` or `dev`.
         split: &'static str,
     },
+    /// The artifact's tags are of no scheme that a dev score can be read from.
+    #[error("the tags {found} of the artifact are neither BIO nor BIOES: build it again")]
+    UnknownTags {
+        /// Their names, comma-separated.
+        found: String,
+    },
     /// An example without tags among those to learn from.
     #[error("example `{example}` carries no tags: only labelled examples can be trained on")]
     Unlabelled {

@@ -6,7 +6,7 @@ use clinsynth_runtime::ort::memory::{Allocator, MemoryInfo};
 use clinsynth_runtime::ort::session::{IoBinding, Session};
 use clinsynth_runtime::{ModelSource, Runtime, SessionSettings};
 
-use crate::artifact::Artifact;
+use crate::artifact::{Artifact, tags};
 use crate::batch::{Batch, BatchInputs};
 use crate::batching::sorted_batches;
 use crate::sample::Sample;
@@ -33,14 +33,17 @@ pub(crate) struct Evaluator {
     arena: Allocator,
     session: Session,
     inputs: BatchInputs,
-    tags: usize,
-    pairs: bool,
+    /// Logits of a word or a pair.
+    classes: usize,
+    /// What words are told apart by; none where pairs are.
+    tags: Option<TagSet>,
 }
 
 impl Evaluator {
     /// Builds the session and binds the parameters.
     ///
-    /// Errors: [`TrainingError::Runtime`], [`TrainingError::UnknownInput`], [`TrainingError::Compute`].
+    /// Errors: [`TrainingError::Runtime`], [`TrainingError::UnknownInput`], [`TrainingError::UnknownTags`],
+    /// [`TrainingError::Compute`].
     pub(crate) fn new(
         runtime: &Runtime,
         artifact: &Artifact,
@@ -62,8 +65,8 @@ impl Evaluator {
             arena,
             session,
             inputs,
-            tags: artifact.manifest.tags.len(),
-            pairs: artifact.manifest.classifies_sequences(),
+            classes: artifact.manifest.tags.len(),
+            tags: tags(&artifact.manifest)?,
         })
     }
 
@@ -98,16 +101,16 @@ impl Evaluator {
         let outputs = self.session.run_binding(&self.binding)?;
         let (_, logits) = outputs["logits"].try_extract_tensor::<f32>()?;
         for (row, sample) in batch.samples.iter().enumerate() {
-            if self.pairs {
-                counts.add_class(sample.tags[0], &logits[row * self.tags..(row + 1) * self.tags]);
+            let Some(tags) = &self.tags else {
+                counts.add_class(sample.tags[0], &logits[row * self.classes..(row + 1) * self.classes]);
                 continue;
-            }
+            };
             let at_word = |&position: &u32| {
                 let place = position as usize * batch.samples.len() + row;
-                &logits[place * self.tags..(place + 1) * self.tags]
+                &logits[place * self.classes..(place + 1) * self.classes]
             };
             let words: Vec<f32> = sample.positions[sample.owned.clone()].iter().flat_map(at_word).copied().collect();
-            counts.add(&sample.tags[sample.owned.clone()], &TagSet::best_sequence(&words, self.tags));
+            counts.add(tags, &sample.tags[sample.owned.clone()], &tags.best_sequence(&words));
         }
         outputs["loss"].try_extract_tensor::<f32>().map(|(_, loss)| loss[0])
     }

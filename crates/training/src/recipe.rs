@@ -61,7 +61,17 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// What it comes to on this processor.
+    /// What it comes to on this processor, never [`Precision::Auto`].
+    ///
+    /// Errors: [`TrainingError::NoBf16`].
+    pub(crate) fn on_this_machine(self) -> Result<Self, TrainingError> {
+        self.resolve().map(|resolved| match resolved {
+            kernels::Precision::Fp32 => Self::Fp32,
+            kernels::Precision::Bf16 => Self::Bf16,
+        })
+    }
+
+    /// The kernels' word for it.
     ///
     /// Errors: [`TrainingError::NoBf16`].
     pub(crate) fn resolve(self) -> Result<kernels::Precision, TrainingError> {
@@ -178,6 +188,13 @@ mod tests {
         check(&Recipe { accumulation: 0, ..recipe() }, Some("accumulation"));
         check(&Recipe { mention_replacement: -0.1, ..recipe() }, Some("mention_replacement"));
         check(&Recipe { log_every: 0, ..recipe() }, Some("log_every"));
+    }
+
+    #[test]
+    fn auto_is_resolved() {
+        let native = if kernels::Precision::Bf16.is_native() { Precision::Bf16 } else { Precision::Fp32 };
+        assert_eq!(Precision::Auto.on_this_machine().ok(), Some(native));
+        assert_eq!(Precision::Fp32.on_this_machine().ok(), Some(Precision::Fp32));
     }
 
     #[test]

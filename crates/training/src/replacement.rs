@@ -15,6 +15,7 @@ use crate::sample::Sample;
 /// Source: Dai and Adel, "An analysis of simple data augmentation for named entity recognition", 2020.
 #[derive(Debug)]
 pub(crate) struct Replacement {
+    tags: TagSet,
     chance: f64,
     /// Most sub-tokens of a sequence; a replacement that would exceed it is not made.
     longest: usize,
@@ -26,17 +27,17 @@ pub(crate) struct Replacement {
 const PURPOSE: u64 = 2;
 
 impl Replacement {
-    /// Of a train split with so many labels; `chance` from 0 to 1.
-    pub(crate) fn new(train: &[Sample], labels: usize, chance: f64, longest: usize) -> Self {
-        let mut mentions = vec![Vec::new(); labels];
+    /// Of a train split with these tags; `chance` from 0 to 1.
+    pub(crate) fn new(train: &[Sample], tags: TagSet, chance: f64, longest: usize) -> Self {
+        let mut mentions = vec![Vec::new(); tags.labels().len()];
         if chance > 0.0 {
             for (index, sample) in train.iter().enumerate() {
-                for span in TagSet::decode(&sample.tags) {
+                for span in tags.decode(&sample.tags) {
                     mentions[span.label].push((index, span.first..span.last));
                 }
             }
         }
-        Self { chance, longest, mentions }
+        Self { tags, chance, longest, mentions }
     }
 
     /// The sample at `index` as the step of this number sees it.
@@ -47,7 +48,7 @@ impl Replacement {
         }
         let mut changed = sample.clone();
         // From the last mention to the first, so that the places of those to come stay true.
-        for (number, span) in TagSet::decode(&sample.tags).into_iter().enumerate().rev() {
+        for (number, span) in self.tags.decode(&sample.tags).into_iter().enumerate().rev() {
             let key = key(&[seed, step, index as u64, number as u64, PURPOSE]);
             let others = &self.mentions[span.label];
             // Two draws: whether, and which.
@@ -93,6 +94,10 @@ fn unit(bits: u64) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn tags(labels: usize) -> TagSet {
+        TagSet::new(["X", "Y"].into_iter().take(labels)).unwrap_or_else(|error| panic!("{error}"))
+    }
 
     fn sample(ids: &[u32], positions: &[u32], tags: &[u32]) -> Sample {
         Sample {
@@ -150,12 +155,12 @@ mod tests {
     proptest! {
         #[test]
         fn tags_still_fit_their_words(train in corpus(), seed: u64, step: u64, chance in 0.0_f64..=1.0) {
-            let replacement = Replacement::new(&train, 2, chance, 30);
+            let replacement = Replacement::new(&train, tags(2), chance, 30);
             for index in 0..train.len() {
                 let changed = replacement.apply(&train, index, seed, step);
                 prop_assert_eq!(&changed, &replacement.apply(&train, index, seed, step));
                 let labels = |sample: &Sample| -> Vec<usize> {
-                    TagSet::decode(&sample.tags).iter().map(|span| span.label).collect()
+                    tags(2).decode(&sample.tags).iter().map(|span| span.label).collect()
                 };
                 prop_assert_eq!(labels(&changed), labels(&train[index]));
                 prop_assert!(changed.ids.len() <= 30);
@@ -175,13 +180,13 @@ mod tests {
         let mention = |id: u32| sample(&[1, 5, id, 2], &[1, 2], &[0, 1]);
         let train: Vec<Sample> = (100..1100).map(mention).collect();
         let exchanged = |chance: f64, step: u64| -> usize {
-            let replacement = Replacement::new(&train, 1, chance, 8);
+            let replacement = Replacement::new(&train, tags(1), chance, 8);
             (0..train.len()).filter(|&index| *replacement.apply(&train, index, 7, step) != train[index]).count()
         };
         assert_eq!(exchanged(0.0, 0), 0);
         assert!((450..550).contains(&exchanged(0.5, 0)), "{}", exchanged(0.5, 0));
         assert!(exchanged(1.0, 0) > 990);
-        let replacement = Replacement::new(&train, 1, 1.0, 8);
+        let replacement = Replacement::new(&train, tags(1), 1.0, 8);
         assert_ne!(replacement.apply(&train, 0, 7, 0), replacement.apply(&train, 0, 7, 1));
         assert_ne!(replacement.apply(&train, 0, 7, 0), replacement.apply(&train, 0, 8, 0));
     }

@@ -17,7 +17,7 @@ use crate::schedule::rate_factor;
 use crate::state::RunState;
 use crate::step::Stepper;
 use crate::weights::Weights;
-use crate::{Phase, Progress, Recipe, TrainingError};
+use crate::{Phase, Precision, Progress, Recipe, TrainingError};
 
 /// Told where the run stands after each step and each batch of an evaluation; a break interrupts it.
 pub type Observer<'o> = dyn FnMut(&Progress) -> ControlFlow<()> + 'o;
@@ -33,6 +33,8 @@ pub struct Outcome {
     pub best_dev_f1: f64,
     /// Optimizer steps taken.
     pub steps: u64,
+    /// What matrices were multiplied in: never [`Precision::Auto`].
+    pub precision: Precision,
     /// A row for each logged step and one for each epoch.
     pub history: Vec<HistoryPoint>,
 }
@@ -56,13 +58,18 @@ pub fn train(
     let data = Data::new(train, dev, recipe, &artifact.manifest)?;
     let fingerprint = data.fingerprint(recipe, &artifact);
     let folder = CheckpointFolder::open(run_dir)?;
-    let (state, saved) = match folder.latest(&fingerprint)? {
+    let (mut state, saved) = match folder.latest(&fingerprint)? {
         Some(Checkpoint { path, state }) => (state, Some(path)),
         None => (RunState::new(fingerprint, recipe.clone(), data.steps(recipe)), None),
     };
     if let Some(outcome) = outcome(&folder, &state) {
         return Ok(outcome);
     }
+    let precision = recipe.precision.on_this_machine()?;
+    if saved.is_some() && state.precision != precision {
+        tracing::warn!(before = ?state.precision, now = ?precision, "going on in another precision");
+    }
+    state.precision = precision;
     let mut weights = first_weights(&artifact, saved.as_deref())?;
     let stepper = Stepper::new(runtime, &artifact, recipe, &mut weights)?;
     let evaluator = Evaluator::new(runtime, &artifact, recipe, &weights)?;
@@ -87,6 +94,7 @@ fn outcome(folder: &CheckpointFolder, state: &RunState) -> Option<Outcome> {
         best_epoch: best.epoch,
         best_dev_f1: best.f1,
         steps: state.step,
+        precision: state.precision,
         history: state.history.clone(),
     })
 }

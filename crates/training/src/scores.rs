@@ -10,8 +10,8 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Adds one sequence of words.
-    pub(crate) fn add(&mut self, gold: &[u32], predicted: &[u32]) {
-        let (gold, predicted) = (TagSet::decode(gold), TagSet::decode(predicted));
+    pub(crate) fn add(&mut self, tags: &TagSet, gold: &[u32], predicted: &[u32]) {
+        let (gold, predicted) = (tags.decode(gold), tags.decode(predicted));
         self.gold += gold.len() as u64;
         self.predicted += predicted.len() as u64;
         // Both are sorted and free of duplicates, as every mention ends before the next starts.
@@ -52,10 +52,11 @@ mod tests {
 
     #[test]
     fn counts_are_strict() {
+        let tags = TagSet::new("XY".chars()).unwrap_or_else(|error| panic!("{error}"));
         let mut counts = Counts::default();
-        counts.add(&[1, 2, 0, 3], &[1, 2, 0, 3]);
-        counts.add(&[1, 2, 0, 0], &[1, 0, 0, 2]);
-        counts.add(&[1], &[3]);
+        counts.add(&tags, &[1, 2, 0, 3], &[1, 2, 0, 3]);
+        counts.add(&tags, &[1, 2, 0, 0], &[1, 0, 0, 2]);
+        counts.add(&tags, &[1], &[3]);
         assert_eq!(counts, Counts { gold: 4, predicted: 5, correct: 2 });
         assert!((counts.f1() - 4.0 / 9.0).abs() < 1e-12);
         assert!((counts.precision() - 0.4).abs() < 1e-12);

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use clinsynth_contract::{Digest, HistoryPoint};
 use serde::{Deserialize, Serialize};
 
-use crate::Recipe;
 use crate::evaluate::Evaluation;
+use crate::{Precision, Recipe};
 
 /// Version of `state.json`.
 pub(crate) const STATE_FORMAT: u32 = 2;
@@ -41,6 +41,9 @@ pub(crate) struct RunState {
     pub fingerprint: Fingerprint,
     /// For people: the fingerprint has its digest.
     pub recipe: Recipe,
+    /// What the recipe's precision came to where the run last went on.
+    #[serde(default)]
+    pub precision: Precision,
     /// Optimizer steps done, of how many.
     pub step: u64,
     pub steps: u64,
@@ -91,6 +94,7 @@ impl RunState {
             format: STATE_FORMAT,
             fingerprint,
             recipe,
+            precision: Precision::Auto,
             step: 0,
             steps,
             epoch: 0,

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use clinsynth_artifacts::{Exported, export};
-use clinsynth_contract::Digest;
+use clinsynth_artifacts::{BuildSettings, Exported, TagLoss, build, export};
+use clinsynth_contract::{Digest, TagScheme, TagSet};
 use serde_json::{Value, json};
 
-use crate::reference::{Batch, Tiny, drawn_weights, recorded, write_weights};
+use crate::reference::{Batch, Tiny, drawn_weights, recorded, write_encoder, write_weights};
 use crate::session::{assert_close, integers, open, run};
 
 /// The tiny model exported with the recorded weights, beside its artifacts.
@@ -53,6 +53,36 @@ fn the_configuration_is_a_token_classifiers() {
     assert_eq!(config, expected);
     assert_eq!(fs::read_to_string(folder.join("labels.json")).unwrap(), "[\n  \"Disease\"\n]\n");
     assert_eq!(fs::read_to_string(folder.join("tokenizer.json")).unwrap(), "{\"tiny\": true}");
+}
+
+#[test]
+fn bioes_tags_pass_through_to_the_exported_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let [encoder, artifacts, out] = ["encoder", "artifacts", "exported"].map(|name| folder.path().join(name));
+    write_encoder(&encoder, &recorded().config);
+    let tags = TagSet::new(["X", "Y"]).unwrap().with_scheme(TagScheme::Bioes);
+    let manifest = build(&encoder, &tags, &BuildSettings::default(), &artifacts).unwrap();
+    assert_eq!(manifest.tags, ["O", "B-X", "I-X", "E-X", "S-X", "B-Y", "I-Y", "E-Y", "S-Y"]);
+    export(&artifacts, &artifacts.join("checkpoint"), &out).unwrap();
+    let config: Value = serde_json::from_slice(&fs::read(out.join("config.json")).unwrap()).unwrap();
+    assert_eq!(config["id2label"]["7"], "E-Y");
+    let feeds = ["input_ids", "attention_mask"].map(|name| integers(name, &[1, 2], vec![1, 1]));
+    assert_eq!(run(&mut open(&out.join("model.onnx")), feeds.into())["logits"].len(), 2 * 9);
+}
+
+#[test]
+fn refuses_losses_out_of_bounds() {
+    let check = |loss, expected: &str| {
+        let nowhere = std::path::Path::new("nowhere");
+        let settings = BuildSettings { loss, ..BuildSettings::default() };
+        let tags = TagSet::new(["X"]).unwrap();
+        assert_eq!(build(nowhere, &tags, &settings, nowhere).unwrap_err().to_string(), expected);
+    };
+    check(TagLoss::CrossEntropy { smoothing: 1.0 }, "label smoothing `1` is not from 0 to below 1");
+    for exponent in [0.0, 1.5] {
+        let message = "of the generalised cross-entropy is not above 0 and at most 1";
+        check(TagLoss::Generalized { exponent }, &format!("the exponent `{exponent}` {message}"));
+    }
 }
 
 #[test]

@@ -74,6 +74,17 @@ pub struct TrainOptions {
     pub replace_mentions: f64,
     /// Whether activations are dropped, at the rates of the encoder's own configuration.
     pub dropout: bool,
+    /// How tags spell a mention: `bio` tells its first word from the others, `bioes` its last and a single one as well.
+    pub tag_scheme: TrainTagScheme,
+    /// Share of each target that is spread over the other classes (label smoothing); off at 0.
+    #[serde(deserialize_with = "bounds::below_one")]
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub label_smoothing: f64,
+    /// Exponent `q` of the generalised cross-entropy, by which labels that seem wrong pull less: the more, the nearer to
+    /// 1; off at 0.
+    #[serde(deserialize_with = "bounds::fraction")]
+    #[schemars(range(min = 0, max = 1))]
+    pub noise_exponent: f64,
     /// Epochs without a better dev F1 after which training stops; null for never.
     pub patience: Option<u32>,
     /// Seed of the new layer's weights, the order of batches, the mentions exchanged and the dropout masks.
@@ -138,6 +149,18 @@ pub enum TrainPrecision {
     Bf16,
 }
 
+/// How tags spell a mention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum TrainTagScheme {
+    /// Begin, inside, outside.
+    #[default]
+    Bio,
+    /// Begin, inside, outside, end, single.
+    Bioes,
+}
+
 /// How the learning rate falls after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -175,6 +198,9 @@ impl Default for TrainOptions {
             precision: TrainPrecision::Auto,
             replace_mentions: 0.0,
             dropout: true,
+            tag_scheme: TrainTagScheme::Bio,
+            label_smoothing: 0.0,
+            noise_exponent: 0.0,
             patience: None,
             seed: 0,
             int8: false,

@@ -17,6 +17,8 @@ pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
 pub use generate::{Agreement, GenerateOptions, Sampling, Strategy, Task};
 pub use import::{DiscontinuousPolicy, ImportFormat, ImportOptions};
-pub use learn::{ClassWeights, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule};
+pub use learn::{
+    ClassWeights, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule, TrainTagScheme,
+};
 pub use measure::{EvaluateOptions, Interval, ReportOptions};
 pub use run::CommandOptions;

@@ -220,6 +220,17 @@ fn keys_hold_what_decides_the_output_and_nothing_else() {
 }
 
 #[test]
+fn one_loss_is_given() {
+    let yaml = format!(
+        "  learn: {{uses: train, needs: [g], with: {{noise-exponent: 0.7, label-smoothing: 0.1}}}}\n{}",
+        import("g", "public")
+    );
+    let error = plan(&with_steps(&yaml), &[]).unwrap_err().to_string();
+    let message = "`noise-exponent` and `label-smoothing` are two losses: give one of them";
+    assert!(error.contains(message) && error.contains("noise-exponent: 0.7"), "{error}");
+}
+
+#[test]
 fn keys_of_int8_predictions_hold_the_batch() {
     let key = |with: &str| {
         let yaml = format!(

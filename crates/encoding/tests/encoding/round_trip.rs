@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use clinsynth_contract::{Encoding, Entity, Example, Quarantined, Sensitivity, Span, TagSet};
+use clinsynth_contract::{Encoding, Entity, Example, Quarantined, Sensitivity, Span, TagScheme, TagSet};
 use clinsynth_encoding::{Encoder, spans, words};
 use proptest::prelude::*;
 use tokenizers::Tokenizer;
@@ -69,14 +69,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn spans_on_word_edges_survive_windows(text in text(), draws in prop::collection::vec((0usize..4, 1usize..4, any::<bool>()), 0..20)) {
+    fn spans_on_word_edges_survive_windows(text in text(), draws in prop::collection::vec((0usize..4, 1usize..4, any::<bool>()), 0..20), bioes in any::<bool>()) {
+        let labels = labels().with_scheme(if bioes { TagScheme::Bioes } else { TagScheme::Bio });
         let bounds: Vec<Span> = words(&text).iter().map(|word| word.span).collect();
         let example = Example { text, entities: entities(&bounds, &draws), ..Example::default() };
-        let encoded = SHORT.encode_examples(std::slice::from_ref(&example), &labels()).unwrap();
+        let encoded = SHORT.encode_examples(std::slice::from_ref(&example), &labels).unwrap();
         prop_assert_eq!(encoded.misaligned, []);
         let (found, tags) = owned(&encoded.encodings);
         prop_assert_eq!(&found, &bounds);
-        prop_assert_eq!(spans(&tags, &bounds, &labels()), example.entities);
+        prop_assert_eq!(spans(&tags, &bounds, &labels), example.entities);
         for window in &encoded.encodings {
             prop_assert!(window.input_ids.len() <= 14);
             prop_assert_eq!((window.input_ids[0], *window.input_ids.last().unwrap()), (2, 3));

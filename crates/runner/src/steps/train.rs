@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clinsynth_artifacts::{
-    BuildSettings, Classification, Pooling, Rates, add_markers, build, build_classifier, export, export_int8,
+    BuildSettings, Classification, Pooling, Rates, TagLoss, add_markers, build, build_classifier, export, export_int8,
 };
-use clinsynth_contract::{Encoding, Example, HistoryPoint, Manifest, Split, TagSet};
-use clinsynth_dag::{ClassWeights, PairForm, Task, TrainOptions, TrainPrecision, TrainSchedule};
+use clinsynth_contract::{Encoding, Example, HistoryPoint, Manifest, Split, TagScheme, TagSet};
+use clinsynth_dag::{ClassWeights, PairForm, Task, TrainOptions, TrainPrecision, TrainSchedule, TrainTagScheme};
 use clinsynth_encoding::{Encoded, Encoder, EncodingSettings, PairForm as Shown, PairSettings};
 use clinsynth_inference::{Decoding, InferenceSettings, Tagger};
 use clinsynth_runtime::Runtime;
@@ -58,6 +58,7 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
         ("kept epoch".to_owned(), json!(outcome.best_epoch)),
         (format!("dev {} of the kept epoch", figure(options.task)), json!(outcome.best_dev_f1)),
         ("steps".to_owned(), json!(outcome.steps)),
+        ("precision".to_owned(), json!(outcome.precision)),
     ]);
     if options.task == Task::Ner {
         let settings = InferenceSettings { threads: context.threads(), ..InferenceSettings::default() };
@@ -68,6 +69,15 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
     }
     let history = context.write::<HistoryPoint>("history", outcome.history)?;
     Ok(Made { outputs: vec![Staged::plain("model", model, context.sensitivity("model")), history], facts })
+}
+
+/// The tags of the pipeline's labels.
+fn tags(context: &Context<'_>, options: &TrainOptions) -> Result<TagSet, RunnerError> {
+    let scheme = match options.tag_scheme {
+        TrainTagScheme::Bio => TagScheme::Bio,
+        TrainTagScheme::Bioes => TagScheme::Bioes,
+    };
+    Ok(TagSet::new(context.plan.labels.clone())?.with_scheme(scheme))
 }
 
 /// The encoder that the options name, with markers for pairs where they are asked for.
@@ -131,7 +141,7 @@ fn splits(
             return Err(RunnerError::Empty { step: context.step.id.clone(), what });
         }
     }
-    let tags = TagSet::new(context.plan.labels.clone())?;
+    let tags = tags(context, options)?;
     let encode = |examples: &[Example]| match options.task {
         Task::Ner => encoder.encode_examples(examples, &tags),
         Task::Re => encoder.encode_pairs(examples, &pair_settings(options), Some(&options.relations.names())),
@@ -187,9 +197,15 @@ fn built(
         frozen_embeddings: options.freeze_embeddings,
         frozen_layers: options.freeze_layers as usize,
     };
-    let settings = BuildSettings { dropout: options.dropout, seed: options.seed, rates };
+    let smoothing = options.label_smoothing as f32;
+    let loss = if options.noise_exponent > 0.0 {
+        TagLoss::Generalized { exponent: options.noise_exponent as f32 }
+    } else {
+        TagLoss::CrossEntropy { smoothing }
+    };
+    let settings = BuildSettings { dropout: options.dropout, seed: options.seed, rates, loss };
     if options.task == Task::Ner {
-        return Ok(build(encoder, &TagSet::new(context.plan.labels.clone())?, &settings, artifact)?);
+        return Ok(build(encoder, &tags(context, options)?, &settings, artifact)?);
     }
     let classes = options.relations.names();
     let weights = match options.pairs.weights {
@@ -200,7 +216,7 @@ fn built(
         PairForm::Mask => Pooling::FirstToken,
         PairForm::Mark => Pooling::EntityStarts,
     };
-    let classification = Classification { classes, pooling, weights, smoothing: 0.0 };
+    let classification = Classification { classes, pooling, weights, smoothing };
     Ok(build_classifier(encoder, &classification, &settings, artifact)?)
 }
 
@@ -304,8 +320,8 @@ fn write_card(
         "# {title}\n\n\
          Made by clinsynth {version}, step `{step}` of pipeline `{pipeline}`, key `{key}`.\n\n\
          ## Training\n\n\
-         Encoder `{encoder}`, {epochs} epochs, learning rate {rate}, seed {seed}; {train} {rows} to learn from, {dev} to choose \
-         the epoch on. Kept epoch {best}, {score} {f1:.4} on the dev split.\n\n\
+         Encoder `{encoder}`, {epochs} epochs, learning rate {rate}, seed {seed}, matrix products in {precision}; {train} {rows} to \
+         learn from, {dev} to choose the epoch on. Kept epoch {best}, {score} {f1:.4} on the dev split.\n\n\
          Data sensitivity: {sensitivity}.\n\n{inputs}\n\n\
          ## Use\n\n\
          {tensors}\n\n\
@@ -320,6 +336,7 @@ fn write_card(
         rate = options.learning_rate,
         seed = options.seed,
         rows = rows(options.task),
+        precision = json!(outcome.precision).as_str().unwrap_or_default(),
         train = train.len(),
         dev = dev.len(),
         best = outcome.best_epoch,

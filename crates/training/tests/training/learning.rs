@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use clinsynth_artifacts::Pooling;
-use clinsynth_training::{Phase, Recipe, TrainingError, train};
+use clinsynth_training::{Phase, Precision, Recipe, TrainingError, train};
 use safetensors::SafeTensors;
 
 use crate::tiny::{Workplace, artifact, pair_rows, recipe, run, run_through, runtime, weights};
@@ -30,6 +30,9 @@ fn learns_and_reports_its_course() {
     assert!((scores[outcome.best_epoch as usize - 1] - outcome.best_dev_f1).abs() < f64::EPSILON);
     assert!(outcome.best_dev_f1 > scores.iter().copied().fold(0.0, f64::max) - 0.02, "{scores:?}");
     assert!(outcome.best_checkpoint.join("model.safetensors").is_file());
+    assert_ne!(outcome.precision, Precision::Auto);
+    let fp32 = Recipe { precision: Precision::Fp32, ..crate::tiny::recipe() };
+    assert_eq!(run_through(&fp32, &place.path("fp32")).unwrap().precision, Precision::Fp32);
 }
 
 /// Pairs are told apart by the one sub-token that decides, whichever head; accumulation counts pairs.

@@ -20,7 +20,7 @@ fn trained(
     rows: &[Encoding],
 ) -> (BTreeMap<String, Vec<f32>>, Outcome) {
     let artifact = place.path(&format!("{name}-artifact"));
-    let settings = BuildSettings { dropout: true, seed: 3, rates };
+    let settings = BuildSettings { dropout: true, seed: 3, rates, ..BuildSettings::default() };
     build_with(&place.path(&format!("{name}-encoder")), &artifact, &settings);
     let mut observer = |_: &_| ControlFlow::Continue(());
     let run_dir = place.path(&format!("{name}-run"));
