@@ -5,6 +5,7 @@
 
 mod cache;
 mod chat_server;
+mod corpora;
 mod data;
 mod environment;
 mod interruption;

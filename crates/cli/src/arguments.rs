@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use clinsynth_contract::{Sensitivity, Split};
+use clinsynth_corpora::Format;
 
 /// Language models write labelled clinical text, a small local model learns from it, and no patient text leaves the house.
 #[derive(Debug, Parser)]
@@ -30,6 +32,14 @@ pub(crate) enum Command {
     Show(Show),
     /// List, clean and export the completions that endpoints were asked for
     Cache(Cache),
+    /// Read an annotated corpus into a dataset of examples, every offset checked against the text
+    Import(Import),
+    /// Write a dataset of examples as a corpus, in any format
+    Export(Export),
+    /// Write a corpus in another format, with what an example has no place for
+    Convert(Convert),
+    /// Bring a published corpus from its publisher, or say what to download by hand
+    Fetch(Fetch),
     /// Check library, encoder and Python, and say what is missing
     Doctor,
     /// Bring the ONNX Runtime library and the default encoder into the user cache, and print where they are
@@ -152,4 +162,113 @@ pub(crate) struct Show {
     /// The folder that holds results
     #[arg(long, value_name = "DIR", env = "CLINSYNTH_STORE", default_value = ".clinsynth")]
     pub(crate) store: PathBuf,
+}
+
+fn parse_renaming(text: &str) -> Result<(String, String), String> {
+    let (from, to) = text.split_once('=').ok_or_else(|| format!("`{text}` is not of the form FROM=TO"))?;
+    Ok((from.to_owned(), to.to_owned()))
+}
+
+/// The formats, for the help of the commands that take one.
+fn formats() -> String {
+    let line = |format: &Format| format!("  {:<12} {}", format.name(), format.about());
+    let lines: Vec<String> = Format::ALL.iter().map(line).collect();
+    format!(
+        "Formats:\n{}\n  parquet      A Hugging Face data set. For writing only.\n\nMore in docs/corpora.md.",
+        lines.join("\n")
+    )
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = formats())]
+pub(crate) struct Import {
+    /// The format of the corpus, or `auto`
+    pub(crate) format: String,
+    /// The corpus: a file, or a folder
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The dataset to write, such as corpus.parquet; what was set aside goes to corpus.quarantine.parquet
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+    /// How far its text may travel: public, synthetic, aggregate or restricted; say public for a published corpus
+    #[arg(long, default_value = "restricted")]
+    pub(crate) sensitivity: Sensitivity,
+    /// Call a label of the corpus otherwise; may be given several times
+    #[arg(long = "label", value_name = "FROM=TO", value_parser = parse_renaming)]
+    pub(crate) label_map: Vec<(String, String)>,
+    /// What becomes of mentions in several pieces
+    #[arg(long, value_enum, default_value_t = DiscontinuousName::Cover)]
+    pub(crate) discontinuous: DiscontinuousName,
+    /// Name of the corpus, the first part of every identifier; the file's name when none is given
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// The split that every example is put into: train, dev or test
+    #[arg(long)]
+    pub(crate) split: Option<Split>,
+}
+
+/// What becomes of mentions in several pieces.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DiscontinuousName {
+    /// One entity from first to last character
+    Cover,
+    /// One entity for each piece
+    Split,
+    /// None; the mention is set aside
+    LeaveOut,
+}
+
+/// What is a token.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TokensName {
+    /// The words that models are trained on
+    Words,
+    /// Whatever stands between white space
+    WhiteSpace,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = formats())]
+pub(crate) struct Export {
+    /// The format to write
+    pub(crate) format: String,
+    /// A dataset of examples: a Parquet file, or STEP.OUTPUT of the store (such as `curate.examples`)
+    #[arg(value_name = "IN")]
+    pub(crate) dataset: String,
+    /// The file or folder to write
+    pub(crate) out: PathBuf,
+    /// Name of the corpus, which import put before every identifier, to take off again
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// What is a token, in formats of tokens
+    #[arg(long, value_enum, default_value_t = TokensName::Words)]
+    pub(crate) tokens: TokensName,
+    /// The folder that holds results
+    #[arg(long, value_name = "DIR", env = "CLINSYNTH_STORE", default_value = ".clinsynth")]
+    pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = formats())]
+pub(crate) struct Convert {
+    /// The format to read, or `auto`
+    pub(crate) from: String,
+    /// The format to write
+    pub(crate) to: String,
+    /// The corpus to read
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The file or folder to write
+    pub(crate) out: PathBuf,
+    /// What is a token, in formats of tokens
+    #[arg(long, value_enum, default_value_t = TokensName::Words)]
+    pub(crate) tokens: TokensName,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// The corpus: ncbi-disease, bc5cdr, or gad
+    pub(crate) corpus: String,
+    /// The folder for its files; one of its name when none is given
+    pub(crate) folder: Option<PathBuf>,
 }

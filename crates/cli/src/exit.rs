@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clinsynth_corpora::CorpusError;
 use clinsynth_inference::InferenceError;
 use clinsynth_prompting::PromptingError;
 use clinsynth_provision::ProvisionError;
@@ -76,6 +77,7 @@ pub(crate) fn classify(error: &anyhow::Error) -> Exit {
     }
     if error.downcast_ref::<clinsynth_dag::PipelineError>().is_some()
         || error.downcast_ref::<clinsynth_store::StoreError>().is_some()
+        || error.downcast_ref::<CorpusError>().is_some()
     {
         return Exit::Usage;
     }
@@ -117,7 +119,10 @@ fn of_runner(error: &RunnerError) -> Exit {
 /// An encoder that the pipeline file names wrongly is a bad file; what cannot be brought is the environment.
 fn of_provision(error: &ProvisionError) -> Exit {
     match error {
-        ProvisionError::UnknownEncoder { .. } | ProvisionError::NotAnEncoder { .. } => Exit::Usage,
+        ProvisionError::UnknownEncoder { .. }
+        | ProvisionError::UnknownCorpus { .. }
+        | ProvisionError::CorpusDiffers { .. }
+        | ProvisionError::NotAnEncoder { .. } => Exit::Usage,
         _ => Exit::Environment,
     }
 }

@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use clinsynth_contract::ContractError;
+
 use crate::Format;
 
 /// Why a file cannot be read as a corpus. Every message names the file, and the line where there is one.
@@ -113,6 +115,9 @@ pub enum CorpusError {
         /// What is wrong there.
         problem: String,
     },
+    /// A label cannot stand in a tag.
+    #[error(transparent)]
+    Label(#[from] ContractError),
     /// The format can only be written.
     #[error("the format `{format}` is only written; a corpus is read in one of {known}")]
     NotRead {

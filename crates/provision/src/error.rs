@@ -103,6 +103,41 @@ pub enum ProvisionError {
         /// What the archive reader says.
         source: zip::result::ZipError,
     },
+    /// No corpus of this name can be fetched.
+    #[error("no corpus `{name}` can be fetched; there are {known}")]
+    UnknownCorpus {
+        /// The name.
+        name: String,
+        /// The corpora there are.
+        known: String,
+    },
+    /// A corpus could not be downloaded.
+    #[error(
+        "the corpus `{corpus}` is not at hand ({reason}): get {} or their zip archives from {} by hand, put them into `{}` and run the same command",
+        files.join(", "), urls.join(" and "), folder.display()
+    )]
+    CorpusByHand {
+        /// The corpus.
+        corpus: &'static str,
+        /// Where they are published.
+        urls: Vec<&'static str>,
+        /// The files that are missing.
+        files: Vec<&'static str>,
+        /// The folder for them.
+        folder: PathBuf,
+        /// Why it was not downloaded.
+        reason: String,
+    },
+    /// A file of a corpus is not the published one.
+    #[error("`{}` has sha256 `{found}`, expected `{expected}`; remove it and run the same command", path.display())]
+    CorpusDiffers {
+        /// The file.
+        path: PathBuf,
+        /// Pinned digest.
+        expected: &'static str,
+        /// Digest of the file.
+        found: String,
+    },
     /// The file system refused: no room, no permission.
     #[error("cannot {action} `{}` (is there room, and may this user write there? `CLINSYNTH_CACHE` names another folder)", path.display())]
     Io {

@@ -117,7 +117,7 @@ fn write_member(
 }
 
 /// Copies everything and gives the sha256 of it in lower-case hexadecimal.
-fn copy_digesting(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
+pub(crate) fn copy_digesting(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut piece = vec![0; 64 * 1024];
     loop {

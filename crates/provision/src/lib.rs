@@ -14,6 +14,7 @@
 //!
 //! This crate knows nothing about what the library and the weights are used for.
 
+mod corpus;
 mod error;
 mod event;
 mod install;
@@ -24,6 +25,7 @@ mod status;
 mod tests;
 mod wheel;
 
+pub use corpus::{fetch, known_corpora};
 pub use error::ProvisionError;
 pub use event::Event;
 pub use provision::{CACHE_VARIABLE, ENCODER_VARIABLE, LIBRARY_VARIABLE, Provision};

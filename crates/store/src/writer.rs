@@ -64,7 +64,7 @@ impl<R: Row> DatasetWriter<R> {
 
     fn over(partial: PartialFile, file: File, settings: WriteSettings) -> Result<Self, StoreError> {
         let schema = Table::<R>::schema();
-        let writer = properties()
+        let writer = properties(PROGRAM)
             .and_then(|properties| ArrowWriter::try_new(Sink::new(file), schema.clone(), Some(properties)))
             .map_err(|source| StoreError::write(partial.target(), 0, source))?;
         let chunks = BatchCoalescer::new(schema, CHUNK_ROWS);
@@ -172,10 +172,10 @@ pub fn write_rows<R: Row>(
     writer.commit()
 }
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+pub(crate) fn properties(created_by: &str) -> Result<WriterProperties, ParquetError> {
     // Page statistics bring the page index (column and offset index) with them.
     Ok(WriterProperties::builder()
-        .set_created_by(PROGRAM.to_owned())
+        .set_created_by(created_by.to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(GROUP_ROWS))

@@ -1,4 +1,5 @@
 mod cache;
+mod corpora;
 mod doctor;
 mod dry_run;
 mod plan;
@@ -8,6 +9,7 @@ mod show;
 mod step;
 
 pub(crate) use cache::cache;
+pub(crate) use corpora::{convert, export, fetch, import};
 pub(crate) use doctor::doctor;
 pub(crate) use plan::plan;
 pub(crate) use run::run;

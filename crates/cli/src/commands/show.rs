@@ -14,7 +14,7 @@ const CELL: usize = 100;
 
 /// Prints what a dataset holds.
 pub(crate) fn show(arguments: &Show) -> Result<Exit> {
-    let path = find(arguments)?;
+    let path = find(&arguments.dataset, &arguments.store)?;
     let inspection = inspect(&path, arguments.rows)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&inspection)?);
@@ -25,15 +25,15 @@ pub(crate) fn show(arguments: &Show) -> Result<Exit> {
 }
 
 /// A file as it is; else `STEP.OUTPUT` of the latest run of that step in the store.
-fn find(arguments: &Show) -> Result<PathBuf> {
-    let path = Path::new(&arguments.dataset);
+pub(crate) fn find(dataset: &str, store: &Path) -> Result<PathBuf> {
+    let path = Path::new(dataset);
     if path.exists() || path.extension().is_some_and(|extension| extension == "parquet") {
         return Ok(path.to_owned());
     }
-    let layout = Layout::new(&arguments.store);
-    match arguments.dataset.rsplit_once('.') {
+    let layout = Layout::new(store);
+    match dataset.rsplit_once('.') {
         Some((step, output)) => Ok(latest_output(&layout, step, output)?),
-        None => bail!("`{}` is neither a file nor STEP.OUTPUT, such as `curate.examples`", arguments.dataset),
+        None => bail!("`{dataset}` is neither a file nor STEP.OUTPUT, such as `curate.examples`"),
     }
 }
 

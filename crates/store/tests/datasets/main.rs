@@ -4,5 +4,6 @@
 mod damage;
 mod inspection;
 mod other_programs;
+mod plain;
 mod round_trips;
 mod rows;
