@@ -105,6 +105,37 @@ fn relations_are_learnt_in_both_forms() {
     place.clinsynth(&["run", "pipeline.yaml", "--set", "form=mask"]).check(0, &["4 ran, 3 cached", "positive"]);
 }
 
+/// A second step goes on from the first one's model: with its layer, its markers, on fewer examples, or not at all.
+#[test]
+fn training_goes_on_from_a_model() {
+    let place = place();
+    let further = "  further:\n    uses: train\n    needs: [train, curate]\n    matrix: {examples: [0, 20]}\n    with:\n      examples: ${{ matrix.examples }}\n      task: re\n      relations: *relations\n      pairs: {form: mark, weights: balanced}\n      epochs: 1\n      max-length: 64\n      overlap: 4\n";
+    place.edit(
+        "  predict:\n    uses: predict\n    needs: [train, heldout]\n",
+        &format!(
+            "{further}  predict:\n    uses: predict\n    needs: [further, heldout]\n    matrix: {{examples: [0, 20]}}\n"
+        ),
+    );
+    place.edit(
+        "needs: [generate, curate, train, heldout, evaluate]",
+        "needs: [generate, curate, train, further, heldout, evaluate]",
+    );
+    place.run().check(0, &["report.html"]);
+    let of = |step: &str, name: &str| fs::read(place.output(step, "model").join(name)).unwrap();
+    for name in ["model.onnx", "pairs.json", "README.md"] {
+        assert!(of("train", name) == of("further@examples=0", name), "{name}");
+    }
+    let card = String::from_utf8(of("further@examples=20", "README.md")).unwrap();
+    assert!(card.contains("Encoder and layer of the model of step `train`, 1 epochs"), "{card}");
+    assert!(card.contains("16 pairs to learn from, 4 to choose the epoch on"), "{card}");
+    assert!(of("train", "tokenizer.json") == of("further@examples=20", "tokenizer.json"));
+    assert!(of("train", "model.safetensors") != of("further@examples=20", "model.safetensors"));
+
+    place.edit("needs: [train, curate]", "needs: [curate]");
+    let parts = ["`further` takes `model`, but none of the steps that it needs gives that"];
+    place.clinsynth(&["plan", "pipeline.yaml"]).check(2, &parts);
+}
+
 fn check(from: &str, to: &str, parts: &[&str]) {
     let place = place();
     place.edit(from, to);

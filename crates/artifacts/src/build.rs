@@ -35,15 +35,17 @@ impl Default for BuildSettings {
     }
 }
 
-/// Reads the encoder (BERT, `RoBERTa`, `DistilBERT` or ELECTRA) in `encoder_dir` (`config.json`, `model.safetensors`, `tokenizer.json`) and writes an artifact
+/// Reads the encoder (BERT, `RoBERTa`, `DistilBERT` or ELECTRA) in `encoder_dir` (`config.json`, `model.safetensors`,
+/// `tokenizer.json`) and writes an artifact
 /// folder for tagging with `tags` to `out`, which is made if need be. The manifest is written last: a folder without
 /// one is not finished.
 ///
 /// Weights are found with or without the family's prefix. The pooler, if there is one, is left out. The classification
-/// layer starts from N(0, `initializer_range`) with zero biases, as in `transformers`.
+/// layer starts from N(0, `initializer_range`) with zero biases, as in `transformers`, unless the folder is a classifier
+/// that tells the same apart (its `id2label` are the names of these tags, in order): then training goes on with its layer.
 ///
-/// Errors: the loss is out of bounds, a file is absent or broken, the configuration asks for what is not supported, a tensor is missing or of
-/// another shape, or `out` cannot be written.
+/// Errors: the loss is out of bounds, a file is absent or broken, the configuration asks for what is not supported, a
+/// tensor is missing or of another shape, or `out` cannot be written.
 pub fn build(
     encoder_dir: &Path,
     tags: &TagSet,
@@ -115,7 +117,8 @@ fn build_task(
     let mut parameters = Layout::of(&encoder, &task);
     parameters.set_rates(&settings.rates);
     let dropout = if settings.dropout { dropout_sites(&encoder, &task) } else { Vec::new() };
-    let checkpoint = first_checkpoint(&encoder, &weights, &parameters, settings.seed, out)?;
+    let goes_on = encoder.outputs == outputs;
+    let checkpoint = first_checkpoint(&encoder, &weights, (&parameters, goes_on), settings.seed, out)?;
 
     let blueprint = Blueprint { encoder: &encoder, parameters: &parameters, dropout: &dropout, task };
     let files = unchanging_files(encoder_dir, &labels, &blueprint)?;
@@ -155,11 +158,12 @@ fn unchanging_files(
     ]))
 }
 
-/// The encoder's weights and a drawn head, under the names of the checkpoint.
+/// The encoder's weights and a head, under the names of the checkpoint: the head of the file where training goes on, and a
+/// drawn one otherwise.
 fn first_checkpoint(
     encoder: &Encoder,
     weights: &WeightFile,
-    parameters: &Layout<Parameter>,
+    (parameters, goes_on): (&Layout<Parameter>, bool),
     seed: u64,
     out: &Path,
 ) -> Result<Vec<u8>, ArtifactError> {
@@ -171,8 +175,8 @@ fn first_checkpoint(
     for part in parameters.to_vec().into_iter().flat_map(|parameter| parameter.stored) {
         let count = part.shape.iter().product();
         let stored = tensors.floats(&part, encoder.family.prefix);
-        // Only a layer of the encoder's own is taken over: a head of the same name learnt another task.
-        let own = part.name.starts_with(encoder.family.prefix) && stored.is_ok();
+        // A layer of the encoder's own is taken over: a head of the same name may have learnt another task.
+        let own = (goes_on || part.name.starts_with(encoder.family.prefix)) && stored.is_ok();
         let bytes = match drawn.iter().position(|name| **name == part.name) {
             Some(place) if !own && place % 2 == 0 => {
                 Cow::Owned(normal_draws(count, encoder.initializer_range, seed.wrapping_add(place as u64)))

@@ -32,7 +32,9 @@ pub struct Exported {
 ///   `[batch, sequence, tags]`; positions in order from the first, token types 0; weights inside. A sequence classifier's
 ///   logits are `[batch, classes]`, and with [`Pooling::EntityStarts`] it takes `entity_starts` int64 `[batch, 2]` too;
 /// - `config.json`: the encoder's, as a Hugging Face classifier with `id2label` and `label2id`;
-/// - `labels.json` and `tokenizer.json` as in the artifact folder.
+/// - `labels.json` and `tokenizer.json` as in the artifact folder;
+/// - `model.safetensors`: the weights under Hugging Face's names, from which `transformers` loads the same classifier and
+///   [`crate::build`] goes on.
 ///
 /// Errors: the artifact folder or the checkpoint is unreadable or incomplete, or `out` cannot be written.
 pub fn export(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<Exported, ArtifactError> {
@@ -44,6 +46,7 @@ pub fn export(artifact_dir: &Path, checkpoint_dir: &Path, out: &Path) -> Result<
     for name in [Manifest::LABELS, Manifest::TOKENIZER] {
         write(&out.join(name), &read(&artifact_dir.join(name))?)?;
     }
+    write(&out.join(Manifest::WEIGHTS), &read(&checkpoint_dir.join(Manifest::WEIGHTS))?)?;
     Ok(Exported { digest: Digest::of(&model) })
 }
 

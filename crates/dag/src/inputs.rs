@@ -112,7 +112,8 @@ impl Taker<'_> {
 
     fn check_count(&self, name: &str, arity: Arity, givers: &[&PlannedStep]) -> Option<Diagnostic> {
         match (arity, givers) {
-            (Arity::One, [_]) | (Arity::Some, [_, ..]) | (Arity::Any, _) => None,
+            (Arity::One | Arity::Optional, [_]) | (Arity::Some, [_, ..]) | (Arity::Any, _) => None,
+            (Arity::Optional, []) if !self.passes_on() => None,
             (_, []) => Some(self.lacks(name)),
             (_, [first, .., last]) if first.step == last.step => Some(self.takes_one_instance(name, givers)),
             (_, [first, .., last]) => {
@@ -121,6 +122,11 @@ impl Taker<'_> {
                 Some(self.node.item("needs", last).problem(message).help("leave one of them out of `needs`"))
             }
         }
+    }
+
+    /// Whether it learns nothing and gives the model that it takes.
+    fn passes_on(&self) -> bool {
+        matches!(self.kind, StepKind::Train(options) if options.examples == Some(0))
     }
 
     fn lacks(&self, name: &str) -> Diagnostic {

@@ -76,6 +76,8 @@ pub(crate) enum Uses {
 pub(crate) enum Arity {
     /// Exactly one.
     One,
+    /// None or one.
+    Optional,
     /// One or more.
     Some,
     /// None or more.
@@ -139,7 +141,7 @@ impl Uses {
             Self::Generate => Some(&[("examples", Arity::Any), ("documents", Arity::Any), ("errors", Arity::Any)]),
             Self::Import => Some(&[]),
             Self::Curate => Some(&[("examples", Arity::Some)]),
-            Self::Train => Some(&[("examples", Arity::One)]),
+            Self::Train => Some(&[("examples", Arity::One), ("model", Arity::Optional)]),
             Self::Predict => Some(&[("model", Arity::One), ("examples", Arity::One)]),
             Self::Evaluate => Some(&[("examples", Arity::One), ("predictions", Arity::Some)]),
             Self::Report | Self::Command => None,

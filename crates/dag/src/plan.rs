@@ -209,12 +209,18 @@ impl PlannedStep {
 }
 
 impl PlannedStep {
+    /// Whether it trains a model of another step further, in place of an encoder.
+    pub fn goes_on(&self) -> bool {
+        matches!(self.kind, StepKind::Train(_)) && self.inputs.iter().any(|input| input.name == "model")
+    }
+
     fn counts(&self, option: &str) -> bool {
         let outside = self.kind.uses().outside_key().iter().any(|(name, _)| *name == option);
         // Activations are quantised for a whole batch, so what else is in it shows in the last digits.
         let batch_shows = matches!(&self.kind, StepKind::Predict(options) if options.int8) && option == "batch-tokens";
-        let encoder_by_path = matches!(&self.kind, StepKind::Train(options) if options.encoder_folder().is_some());
-        batch_shows || !(outside || encoder_by_path && option == "encoder")
+        let encoder_elsewhere =
+            matches!(&self.kind, StepKind::Train(options) if options.encoder_folder().is_some()) || self.goes_on();
+        batch_shows || !(outside || encoder_elsewhere && option == "encoder")
     }
 }
 

@@ -93,7 +93,7 @@ impl<'a> KeyMaker<'a> {
     fn models(&self, step: &PlannedStep) -> Result<Vec<(&'static str, PathBuf)>, RunnerError> {
         let library = || self.machine.onnxruntime().map(Path::to_owned);
         Ok(match &step.kind {
-            StepKind::Train(options) => {
+            StepKind::Train(options) if !step.goes_on() => {
                 let encoder = self.machine.encoder(&encoder_of(step, options))?;
                 vec![
                     ("onnxruntime", library()?),
@@ -102,7 +102,7 @@ impl<'a> KeyMaker<'a> {
                     ("encoder weights", encoder.join("model.safetensors")),
                 ]
             }
-            StepKind::Predict(_) => vec![("onnxruntime", library()?)],
+            StepKind::Train(_) | StepKind::Predict(_) => vec![("onnxruntime", library()?)],
             _ => Vec::new(),
         })
     }

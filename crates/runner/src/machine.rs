@@ -30,7 +30,9 @@ impl Machine {
             match &step.kind {
                 StepKind::Train(options) => {
                     self.library_with(observer)?;
-                    self.encoder_with(&encoder_of(step, options), observer)?;
+                    if !step.goes_on() {
+                        self.encoder_with(&encoder_of(step, options), observer)?;
+                    }
                 }
                 StepKind::Predict(_) => {
                     self.library_with(observer)?;

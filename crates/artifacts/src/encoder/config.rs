@@ -32,6 +32,8 @@ pub(crate) struct Encoder {
     pub(crate) classifier_dropout: f32,
     /// Of the family's head for sequences.
     pub(crate) sequence_dropout: f32,
+    /// What the model tells apart, by id (`id2label`); empty where it does not say.
+    pub(crate) outputs: Vec<String>,
 }
 
 impl Encoder {
@@ -65,6 +67,7 @@ impl Encoder {
             classifier_dropout: config.rate(keys.classifier_dropout, hidden_dropout)?,
             sequence_dropout: config
                 .rate(family.sequence.dropout, family.sequence.default_dropout.unwrap_or(hidden_dropout))?,
+            outputs: config.outputs(),
         };
         if encoder.position_rows <= encoder.first_position {
             return Err(config.bad(keys.positions, "more than the padding id and one"));
@@ -149,6 +152,12 @@ impl Config {
     fn rate(&self, key: &str, default: f32) -> Result<f32, ArtifactError> {
         let rate = self.number(key, f64::from(default))? as f32;
         if rate < 1.0 { Ok(rate) } else { Err(self.bad(key, "a rate below 1")) }
+    }
+
+    /// The names under `id2label`, as far as ids count up from 0.
+    fn outputs(&self) -> Vec<String> {
+        let name = |id: usize| Some(self.json.get("id2label")?.get(id.to_string())?.as_str()?.to_owned());
+        (0..).map_while(name).collect()
     }
 
     fn unsupported(&self, key: &str, found: &Json, supported: String) -> ArtifactError {

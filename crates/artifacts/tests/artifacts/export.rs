@@ -1,6 +1,8 @@
 //! The exported model.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use clinsynth_artifacts::{BuildSettings, Exported, TagLoss, build, export};
 use clinsynth_contract::{Digest, TagScheme, TagSet};
@@ -53,6 +55,32 @@ fn the_configuration_is_a_token_classifiers() {
     assert_eq!(config, expected);
     assert_eq!(fs::read_to_string(folder.join("labels.json")).unwrap(), "[\n  \"Disease\"\n]\n");
     assert_eq!(fs::read_to_string(folder.join("tokenizer.json")).unwrap(), "{\"tiny\": true}");
+}
+
+/// An exported folder is an encoder too, and its layer is kept by whoever tells the same apart.
+#[test]
+fn training_goes_on_from_an_exported_model() {
+    let (tiny, _) = exported();
+    let exported = tiny.folder.path().join("exported");
+    let weights = |folder: &Path| {
+        let bytes = fs::read(folder.join("model.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        file.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect::<BTreeMap<_, _>>()
+    };
+    let begun = |labels: &[&str]| {
+        let out = tempfile::tempdir().unwrap();
+        let tags = TagSet::new(labels.iter().copied()).unwrap();
+        build(&exported, &tags, &BuildSettings::default(), out.path()).unwrap();
+        weights(&out.path().join("checkpoint"))
+    };
+    let trained = weights(&tiny.folder.path().join("trained"));
+    assert_eq!(weights(&exported), trained);
+    assert_eq!(begun(&["Disease"]), trained);
+    let (mut renamed, mut encoder) = (begun(&["Drug"]), trained.clone());
+    assert_ne!(renamed.remove("classifier.weight"), encoder.remove("classifier.weight"));
+    assert_eq!(renamed.remove("classifier.bias"), Some(vec![0; 3 * 4]));
+    encoder.remove("classifier.bias");
+    assert_eq!(renamed, encoder);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::Labels;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct TrainOptions {
-    /// Name of a provisioned encoder, or a folder (with a `/` in it) that holds one, relative to the pipeline file.
+    /// Name of a provisioned encoder, or a folder (with a `/` in it) that holds one, relative to the pipeline file. Not
+    /// looked at where a step in `needs` gives a `model`: training goes on from that.
     pub encoder: String,
     /// What is learnt: mentions, or the relation of pairs of them.
     pub task: Task,
@@ -19,6 +20,9 @@ pub struct TrainOptions {
     pub relations: Labels,
     /// With `task: re`: which pairs there are, and how they are shown.
     pub pairs: PairOptions,
+    /// Most examples to learn from, train and dev split together, each in its share: a draw by `seed`, of which a smaller
+    /// number is a part. With 0 a `model` in `needs` is passed on as it is. Null for all.
+    pub examples: Option<u32>,
     /// Passes over the train split.
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
@@ -182,6 +186,7 @@ impl Default for TrainOptions {
             task: Task::Ner,
             relations: Labels::default(),
             pairs: PairOptions::default(),
+            examples: None,
             epochs: 4,
             learning_rate: 3e-4,
             batch_size: 16,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clinsynth_artifacts::{
     BuildSettings, Classification, Pooling, Rates, TagLoss, add_markers, build, build_classifier, export, export_int8,
 };
-use clinsynth_contract::{Encoding, Example, HistoryPoint, Manifest, Split, TagScheme, TagSet};
+use clinsynth_contract::{Encoding, Example, Hasher, HistoryPoint, Manifest, Split, TagScheme, TagSet};
 use clinsynth_dag::{ClassWeights, PairForm, Task, TrainOptions, TrainPrecision, TrainSchedule, TrainTagScheme};
 use clinsynth_encoding::{Encoded, Encoder, EncodingSettings, PairForm as Shown, PairSettings};
 use clinsynth_inference::{Decoding, InferenceSettings, Tagger};
@@ -28,6 +28,9 @@ pub(crate) const PAIRS: &str = "pairs.json";
 
 /// An encoder is fine-tuned on the train split, the best epoch on the dev split is exported.
 pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result<Made, RunnerError> {
+    if options.examples == Some(0) {
+        return passed_on(context);
+    }
     let examples: Vec<Example> = context.rows("examples")?;
     let encoder_folder = encoder_folder(context, options)?;
     let settings =
@@ -80,9 +83,31 @@ fn tags(context: &Context<'_>, options: &TrainOptions) -> Result<TagSet, RunnerE
     Ok(TagSet::new(context.plan.labels.clone())?.with_scheme(scheme))
 }
 
-/// The encoder that the options name, with markers for pairs where they are asked for.
+/// The model of another step as it is, where there is nothing to learn from.
+fn passed_on(context: &mut Context<'_>) -> Result<Made, RunnerError> {
+    let (from, to) = (context.path("model")?.to_owned(), context.out.join("model"));
+    copy_folder(&from, &to)?;
+    let history = context.write::<HistoryPoint>("history", Vec::new())?;
+    let facts = BTreeMap::from([("passed on".to_owned(), json!("the model as it was: `examples` is 0"))]);
+    Ok(Made { outputs: vec![Staged::plain("model", to, context.sensitivity("model")), history], facts })
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), RunnerError> {
+    let unreadable = |source| RunnerError::Read { path: from.to_owned(), source };
+    fs::create_dir_all(to).map_err(|source| RunnerError::Write { path: to.to_owned(), source })?;
+    for entry in fs::read_dir(from).map_err(unreadable)? {
+        let (file, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).map_err(unreadable)?;
+        fs::copy(&file, &target).map_err(|source| RunnerError::Write { path: target, source })?;
+    }
+    Ok(())
+}
+
+/// The encoder that the options name, or the model of another step, with markers for pairs where they are asked for.
 fn encoder_folder(context: &Context<'_>, options: &TrainOptions) -> Result<PathBuf, RunnerError> {
-    let folder = context.machine.encoder(&encoder_of(context.step, options))?;
+    let folder = match context.step.goes_on() {
+        true => context.path("model")?.to_owned(),
+        false => context.machine.encoder(&encoder_of(context.step, options))?,
+    };
     let markers = pair_settings(options).form.markers();
     if options.task == Task::Ner || markers.is_empty() {
         return Ok(folder);
@@ -133,7 +158,7 @@ fn splits(
 ) -> Result<(Vec<Encoding>, Vec<Encoding>, usize), RunnerError> {
     let of =
         |split| -> Vec<Example> { examples.iter().filter(|example| example.split == Some(split)).cloned().collect() };
-    let (train, dev) = (of(Split::Train), of(Split::Dev));
+    let (train, dev) = drawn(of(Split::Train), of(Split::Dev), options);
     for (rows, name) in [(&train, "train"), (&dev, "dev")] {
         if rows.is_empty() {
             let what =
@@ -163,6 +188,26 @@ fn splits(
         });
     }
     Ok((train, dev, misaligned))
+}
+
+/// So many examples as are asked for, each split in its share: the first by a digest of `seed` and identifier, so that
+/// fewer are a part of more, in their own order.
+fn drawn(mut train: Vec<Example>, mut dev: Vec<Example>, options: &TrainOptions) -> (Vec<Example>, Vec<Example>) {
+    let all = train.len() + dev.len();
+    let Some(wanted) = options.examples.map(|wanted| wanted as usize).filter(|&wanted| wanted < all) else {
+        return (train, dev);
+    };
+    let of_dev = (2 * wanted * dev.len() + all) / (2 * all);
+    for (split, wanted) in [(&mut train, wanted - of_dev), (&mut dev, of_dev)] {
+        let draw = |example: &Example| {
+            Hasher::new().field(options.seed.to_string()).field(&example.id).finish().as_str().to_owned()
+        };
+        let mut draws: Vec<String> = split.iter().map(draw).collect();
+        draws.sort();
+        let limit = draws.get(wanted).cloned();
+        split.retain(|example| limit.as_ref().is_none_or(|limit| draw(example) < *limit));
+    }
+    (train, dev)
 }
 
 /// Examples without a pair have nothing to learn a relation from.
@@ -290,6 +335,14 @@ fn show(context: &mut Context<'_>, task: Task, progress: &Progress) {
     context.progress(phase, progress.step, progress.steps, note);
 }
 
+/// What training began with.
+fn origin(context: &Context<'_>, options: &TrainOptions) -> String {
+    match context.named("model").next() {
+        Some(input) => format!("and layer of the model of step `{}`", input.binding.from),
+        None => format!("`{}`", options.encoder),
+    }
+}
+
 /// The model card travels with the model: what it is, what it learned from, what it is not for.
 fn write_card(
     context: &Context<'_>,
@@ -320,7 +373,7 @@ fn write_card(
         "# {title}\n\n\
          Made by clinsynth {version}, step `{step}` of pipeline `{pipeline}`, key `{key}`.\n\n\
          ## Training\n\n\
-         Encoder `{encoder}`, {epochs} epochs, learning rate {rate}, seed {seed}, matrix products in {precision}; {train} {rows} to \
+         Encoder {encoder}, {epochs} epochs, learning rate {rate}, seed {seed}, matrix products in {precision}; {train} {rows} to \
          learn from, {dev} to choose the epoch on. Kept epoch {best}, {score} {f1:.4} on the dev split.\n\n\
          Data sensitivity: {sensitivity}.\n\n{inputs}\n\n\
          ## Use\n\n\
@@ -331,7 +384,7 @@ fn write_card(
         step = context.step.id,
         pipeline = context.plan.name,
         key = context.lineage.key,
-        encoder = options.encoder,
+        encoder = origin(context, options),
         epochs = options.epochs,
         rate = options.learning_rate,
         seed = options.seed,
@@ -345,4 +398,32 @@ fn write_card(
         inputs = inputs.join("\n"),
     );
     crate::layout::write_atomically(&model.join("README.md"), card.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(count: usize, name: &str) -> Vec<Example> {
+        (0..count).map(|index| Example { id: format!("{name}{index}"), ..Example::default() }).collect()
+    }
+
+    #[test]
+    fn a_draw_keeps_shares_and_order_and_is_a_part_of_a_larger_one() {
+        let (train, dev) = (ids(90, "t"), ids(10, "d"));
+        let drawn = |examples, seed| {
+            drawn(train.clone(), dev.clone(), &TrainOptions { examples, seed, ..TrainOptions::default() })
+        };
+        for (examples, sizes) in [(None, (90, 10)), (Some(100), (90, 10)), (Some(50), (45, 5)), (Some(4), (4, 0))] {
+            let (of_train, of_dev) = drawn(examples, 7);
+            assert_eq!((of_train.len(), of_dev.len()), sizes, "{examples:?}");
+            assert!(of_train.is_sorted_by_key(|example| train.iter().position(|one| one.id == example.id)));
+        }
+        for examples in 1..100 {
+            let (less, more) = (drawn(Some(examples), 7), drawn(Some(examples + 1), 7));
+            assert!(less.0.iter().all(|example| more.0.contains(example)), "{examples}");
+            assert!(less.1.iter().all(|example| more.1.contains(example)), "{examples}");
+        }
+        assert_ne!(drawn(Some(50), 7), drawn(Some(50), 8));
+    }
 }
