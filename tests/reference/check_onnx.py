@@ -6,7 +6,8 @@ Each folder holds `artifacts`, and in `exported` what became of their first chec
 checker (shape inference included) and its operators against ONNX, the functions that the graph itself defines by standard
 operators, and the one contrib operator of the training graphs; exported models are of standard operators alone. Trains a few
 steps with nothing but the manifest and docs/artifacts.md as a guide; compares the exported model's logits with the training
-graph's, and those of its int8 form with both. Run by crates/artifacts/tests with CLINSYNTH_PYTHON.
+graph's, those of its int8 form with both, and, where torch and
+transformers are there, those of transformers' own class, loaded from the exported folder. Run by crates/artifacts/tests with CLINSYNTH_PYTHON.
 """
 import json
 import math
@@ -17,6 +18,12 @@ import sys
 import numpy as np
 import onnx
 import onnxruntime
+
+try:
+    import torch
+    import transformers
+except ImportError:
+    transformers = None
 
 SEQUENCE, BATCH, CLASSES = 6, 3, 3
 LENGTHS = np.array([6, 4, 3])
@@ -110,7 +117,13 @@ def folder(path):
         assert logits.shape == expected.shape and logits.dtype == np.float32
         difference = np.abs(logits - expected)[where].max()
         assert difference < bound, (path, manifest["encoder"]["family"], name, difference, bound)
+    if transformers and "entity_starts" not in inputs:
+        architecture, = json.loads((exported / "config.json").read_text())["architectures"]
+        peer, report = getattr(transformers, architecture).from_pretrained(exported, output_loading_info=True)
+        assert not any(report.values()), (path, report)
+        with torch.no_grad(): logits = peer.eval()(**{name: torch.tensor(value) for name, value in inputs.items()}).logits.numpy()
+        assert np.abs(logits - expected)[where].max() < 1e-5, (path, architecture)
 
 
 for argument in sys.argv[1:]: folder(pathlib.Path(argument))
-print(len(sys.argv[1:]), "folders")
+print(len(sys.argv[1:]), "folders", "with transformers" if transformers else "without transformers")

@@ -31,5 +31,5 @@ fn python_checks_and_runs_every_family_and_head() {
     let paths = folders.iter().map(TempDir::path);
     let output = Command::new(python).arg(script).args(paths).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "13 folders\n");
+    assert!(output.stdout.starts_with(b"13 folders with"), "{}", String::from_utf8_lossy(&output.stdout));
 }

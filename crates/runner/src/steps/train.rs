@@ -104,9 +104,10 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), RunnerError> {
 
 /// The encoder that the options name, or the model of another step, with markers for pairs where they are asked for.
 fn encoder_folder(context: &Context<'_>, options: &TrainOptions) -> Result<PathBuf, RunnerError> {
-    let folder = match context.step.goes_on() {
-        true => context.path("model")?.to_owned(),
-        false => context.machine.encoder(&encoder_of(context.step, options))?,
+    let folder = if context.step.goes_on() {
+        context.path("model")?.to_owned()
+    } else {
+        context.machine.encoder(&encoder_of(context.step, options))?
     };
     let markers = pair_settings(options).form.markers();
     if options.task == Task::Ner || markers.is_empty() {
