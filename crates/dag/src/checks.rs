@@ -11,9 +11,9 @@ use crate::node::Node;
 use crate::pipeline::{Count, StepFile};
 use crate::reader::{read, unknown_keys};
 use crate::{
-    Agreement, CommandOptions, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions, ImportOptions,
-    InputBinding, Labels, PairOptions, PlannedStep, PredictOptions, ReportOptions, StepKind, Strategy, Task,
-    TrainOptions, TrainTagScheme,
+    Agreement, CommandOptions, ComputeDevice, CurateOptions, Diagnostic, EvaluateOptions, GenerateOptions,
+    ImportOptions, InputBinding, Labels, PairOptions, PlannedStep, PredictOptions, ReportOptions, StepKind, Strategy,
+    Task, TrainOptions, TrainPrecision, TrainTagScheme,
 };
 
 pub(crate) fn read_options(uses: Uses, with: &Node, path: &str) -> Result<StepKind, Vec<Diagnostic>> {
@@ -63,6 +63,10 @@ pub(crate) fn check_kind(
     match kind {
         StepKind::Command(options) => problems.extend(check_command(options, with)),
         StepKind::Train(options) => problems.extend(check_train(options, &labels.names(), with)),
+        StepKind::Predict(options) if options.int8 && options.device == ComputeDevice::Cuda => {
+            let message = "`int8` is made for the processor: drop it, or `device: cuda`";
+            problems.push(with.nearest(&["int8"]).problem(message));
+        }
         StepKind::Curate(options) if options.min_words > options.max_words => {
             problems.push(with.nearest(&["min-words"]).problem("`min-words` is above `max-words`"));
         }
@@ -93,6 +97,14 @@ fn check_train(options: &TrainOptions, labels: &[String], with: &Node) -> Vec<Di
     let mut complain = |path: &[&str], message: String| problems.push(with.nearest(path).problem(message));
     if options.overlap >= options.max_length {
         complain(&["overlap"], "`overlap` must be below `max-length`".to_owned());
+    }
+    if options.device == ComputeDevice::Cuda && options.accumulation > 1 {
+        let message = "`accumulation` sums gradients on the processor: with `device: cuda` raise `batch-size` instead";
+        complain(&["accumulation"], message.to_owned());
+    }
+    if options.device == ComputeDevice::Cuda && options.precision == TrainPrecision::Bf16 {
+        let message = "`precision: bf16` is the processor's: with `device: cuda` it is float32";
+        complain(&["precision"], message.to_owned());
     }
     if options.noise_exponent > 0.0 && options.label_smoothing > 0.0 {
         complain(

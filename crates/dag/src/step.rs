@@ -20,7 +20,7 @@ pub struct Resources {
     #[serde(deserialize_with = "memory")]
     #[schemars(with = "Option<Size>")]
     pub memory: Option<u64>,
-    /// GPUs to ask a batch scheduler for; on this machine every step computes on the processor.
+    /// GPUs to ask a batch scheduler for; whether a step computes on one is its `device`.
     pub gpus: u32,
     /// Longest time that a batch scheduler grants, such as `90m` or `2h`; null for its own default. Held in seconds.
     #[serde(deserialize_with = "time")]

@@ -33,7 +33,7 @@ impl Model {
     ) -> Result<Self, InferenceError> {
         let folder = ModelFolder::read(folder, if settings.int8 { INT8_MODEL } else { MODEL })?;
         folder.check_task(sequences)?;
-        let classifier = Classifier::load(runtime, &folder, settings.threads)?;
+        let classifier = Classifier::load(runtime, &folder, settings)?;
         tracing::debug!(model = folder.digest.short(), outputs = folder.outputs(), sequences, "loaded a classifier");
         Ok(Self { folder, classifier, batch_tokens: settings.batch_tokens })
     }

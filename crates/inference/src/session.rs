@@ -2,9 +2,9 @@ use clinsynth_runtime::{ModelSource, Runtime, SessionSettings};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
 
-use crate::InferenceError;
 use crate::batches::Batch;
 use crate::folder::ModelFolder;
+use crate::{InferenceError, InferenceSettings};
 
 const INPUT_IDS: &str = "input_ids";
 const ATTENTION_MASK: &str = "attention_mask";
@@ -24,8 +24,13 @@ pub(crate) struct Classifier {
 
 impl Classifier {
     /// Loads the model and checks its names, types and sizes, all at once.
-    pub(crate) fn load(runtime: &Runtime, folder: &ModelFolder, threads: usize) -> Result<Self, InferenceError> {
-        let settings = SessionSettings { threads, ..SessionSettings::default() };
+    pub(crate) fn load(
+        runtime: &Runtime,
+        folder: &ModelFolder,
+        settings: &InferenceSettings,
+    ) -> Result<Self, InferenceError> {
+        let InferenceSettings { threads, device, .. } = *settings;
+        let settings = SessionSettings { threads, device, ..SessionSettings::default() };
         let session = runtime.session(ModelSource::File(&folder.model), &settings)?;
         let problems = problems(&session, folder);
         if !problems.is_empty() {

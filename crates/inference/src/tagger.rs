@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use clinsynth_contract::{Digest, Encoding, Prediction, TagSet};
-use clinsynth_runtime::Runtime;
+use clinsynth_runtime::{Device, Runtime};
 use serde::{Deserialize, Serialize};
 
 use crate::margins::{apply, choose};
@@ -20,11 +20,13 @@ pub struct InferenceSettings {
     pub batch_tokens: usize,
     /// Whether to run the model in 8-bit integers, `model.int8.onnx` of the folder, in place of `model.onnx`.
     pub int8: bool,
+    /// What the model runs on.
+    pub device: Device,
 }
 
 impl Default for InferenceSettings {
     fn default() -> Self {
-        Self { threads: 0, batch_tokens: 2048, int8: false }
+        Self { threads: 0, batch_tokens: 2048, int8: false, device: Device::Cpu }
     }
 }
 

@@ -40,7 +40,8 @@ fn runtime() -> Runtime {
 }
 
 fn tagger(batch_tokens: usize) -> Tagger {
-    Tagger::load(&runtime(), &data("tiny"), &InferenceSettings { threads: 1, batch_tokens, int8: false }).unwrap()
+    Tagger::load(&runtime(), &data("tiny"), &InferenceSettings { threads: 1, batch_tokens, ..Default::default() })
+        .unwrap()
 }
 
 fn predict(tagger: &mut Tagger, encodings: &[Encoding]) -> Result<Vec<Prediction>, InferenceError> {

@@ -62,6 +62,18 @@ pub enum RuntimeError {
     /// A session option was refused.
     #[error("ONNX Runtime refuses the session settings")]
     Settings(#[source] ort::Error),
+    /// `device: cuda` where it cannot be had.
+    #[error(
+        "no CUDA with `{}`: `device: cuda` needs an NVIDIA GPU with its driver, CUDA's libraries, and a GPU build of ONNX Runtime named by `ORT_DYLIB_PATH`; `device: cpu` needs none",
+        path.display()
+    )]
+    NoCuda {
+        /// The library.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        source: ort::Error,
+    },
     /// There is no model file.
     #[error("no model at `{}`", path.display())]
     ModelMissing {

@@ -22,4 +22,4 @@ pub use environment::Runtime;
 pub use error::RuntimeError;
 /// The binding underneath, so that its users take tensors and bindings from one place.
 pub use ort;
-pub use session::{ModelSource, SessionSettings};
+pub use session::{Device, ModelSource, SessionSettings};

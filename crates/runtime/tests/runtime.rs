@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clinsynth_runtime::{ModelSource, Runtime, RuntimeError, SessionSettings};
+use clinsynth_runtime::{Device, ModelSource, Runtime, RuntimeError, SessionSettings};
 
 #[test]
 fn one_library_a_process_with_clear_errors_before_and_after() {
@@ -85,6 +85,16 @@ fn models_are_checked(runtime: &Runtime) {
     assert!(error.source().unwrap().to_string().contains("protobuf"), "{error:?}");
     let error = runtime.session(ModelSource::File("absent/model.onnx".as_ref()), &settings).unwrap_err();
     assert_eq!(error.to_string(), "no model at `absent/model.onnx`");
+    let cuda = SessionSettings { device: Device::Cuda, ..settings };
+    let error = runtime.session(ModelSource::Bytes(b"no model"), &cuda).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no CUDA with `{}`: `device: cuda` needs an NVIDIA GPU with its driver, CUDA's libraries, and a GPU build of ONNX Runtime named by `ORT_DYLIB_PATH`; `device: cpu` needs none",
+            runtime.path().display()
+        )
+    );
+    assert!(error.source().unwrap().to_string().contains("CUDA"), "{error:?}");
     assert_eq!(settings.resolved_threads(), 1);
     assert!(SessionSettings::default().resolved_threads() >= 1);
 }

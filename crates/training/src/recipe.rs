@@ -1,5 +1,6 @@
 use clinsynth_contract::{AdamW, Digest};
 use clinsynth_kernels as kernels;
+use clinsynth_runtime::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::{Schedule, TrainingError};
@@ -37,6 +38,8 @@ pub struct Recipe {
     pub patience: Option<u32>,
     /// What matrices are multiplied in.
     pub precision: Precision,
+    /// What is computed on.
+    pub device: Device,
     /// Threads; 0 takes as many as the process may use.
     pub threads: usize,
     /// Steps between two rows of the history.
@@ -64,7 +67,10 @@ impl Precision {
     /// What it comes to on this processor, never [`Precision::Auto`].
     ///
     /// Errors: [`TrainingError::NoBf16`].
-    pub(crate) fn on_this_machine(self) -> Result<Self, TrainingError> {
+    pub(crate) fn on_this_machine(self, device: Device) -> Result<Self, TrainingError> {
+        if device == Device::Cuda {
+            return Ok(Self::Fp32);
+        }
         self.resolve().map(|resolved| match resolved {
             kernels::Precision::Fp32 => Self::Fp32,
             kernels::Precision::Bf16 => Self::Bf16,
@@ -100,6 +106,7 @@ impl Default for Recipe {
             seed: 0,
             patience: None,
             precision: Precision::Auto,
+            device: Device::Cpu,
             threads: 0,
             log_every: 10,
             checkpoint_every_steps: 0,
@@ -137,6 +144,18 @@ impl Recipe {
                 self.mention_replacement.to_string(),
                 (0.0..=1.0).contains(&self.mention_replacement),
                 "a number from 0 to 1",
+            ),
+            (
+                "accumulation",
+                self.accumulation.to_string(),
+                self.device == Device::Cpu || self.accumulation == 1,
+                "1 on a GPU: the sums are the processor's",
+            ),
+            (
+                "precision",
+                format!("{:?}", self.precision),
+                self.device == Device::Cpu || self.precision != Precision::Bf16,
+                "another on a GPU: the bfloat16 products are the processor's",
             ),
             ("log_every", self.log_every.to_string(), self.log_every > 0, "at least 1"),
         ];
@@ -188,13 +207,18 @@ mod tests {
         check(&Recipe { accumulation: 0, ..recipe() }, Some("accumulation"));
         check(&Recipe { mention_replacement: -0.1, ..recipe() }, Some("mention_replacement"));
         check(&Recipe { log_every: 0, ..recipe() }, Some("log_every"));
+        let cuda = || Recipe { device: Device::Cuda, ..recipe() };
+        check(&cuda(), None);
+        check(&Recipe { accumulation: 2, ..cuda() }, Some("accumulation"));
+        check(&Recipe { precision: Precision::Bf16, ..cuda() }, Some("precision"));
     }
 
     #[test]
     fn auto_is_resolved() {
         let native = if kernels::Precision::Bf16.is_native() { Precision::Bf16 } else { Precision::Fp32 };
-        assert_eq!(Precision::Auto.on_this_machine().ok(), Some(native));
-        assert_eq!(Precision::Fp32.on_this_machine().ok(), Some(Precision::Fp32));
+        assert_eq!(Precision::Auto.on_this_machine(Device::Cpu).ok(), Some(native));
+        assert_eq!(Precision::Fp32.on_this_machine(Device::Cpu).ok(), Some(Precision::Fp32));
+        assert_eq!(Precision::Auto.on_this_machine(Device::Cuda).ok(), Some(Precision::Fp32));
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub fn train(
     if let Some(outcome) = outcome(&folder, &state) {
         return Ok(outcome);
     }
-    let precision = recipe.precision.on_this_machine()?;
+    let precision = recipe.precision.on_this_machine(recipe.device)?;
     if saved.is_some() && state.precision != precision {
         tracing::warn!(before = ?state.precision, now = ?precision, "going on in another precision");
     }
@@ -186,6 +186,7 @@ impl Run<'_, '_> {
     /// Scores the dev split and writes the epoch's checkpoint.
     fn end_epoch(&mut self) -> Result<ControlFlow<()>, TrainingError> {
         let began = Instant::now();
+        self.stepper.fetch(&mut self.weights)?;
         let mut progress = self.progress(Phase::Evaluating);
         let seconds_left = progress.seconds_left;
         let tell = || {
@@ -207,6 +208,7 @@ impl Run<'_, '_> {
     }
 
     fn save(&mut self, name: &str) -> Result<(), TrainingError> {
+        self.stepper.fetch(&mut self.weights)?;
         self.saved = Some(self.folder.write(name, &self.artifact.manifest, &self.weights, &self.state)?);
         self.pace.saved();
         let best = self.state.best.as_ref().map_or(name, |best| &best.checkpoint);

@@ -4,7 +4,7 @@ use clinsynth_runtime::ort;
 use clinsynth_runtime::ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
 use clinsynth_runtime::ort::session::{IoBinding, Session};
 use clinsynth_runtime::ort::value::Tensor;
-use clinsynth_runtime::{ModelSource, Runtime, SessionSettings};
+use clinsynth_runtime::{Device, ModelSource, Runtime, SessionSettings};
 
 use crate::accumulation::Accumulation;
 use crate::artifact::Artifact;
@@ -63,6 +63,18 @@ impl Stepper {
         };
         result.map_err(|source| TrainingError::step(batches, source))
     }
+
+    /// Brings the parameters and moments to `weights`, where a GPU has them.
+    ///
+    /// Errors: [`TrainingError::Compute`].
+    pub(crate) fn fetch(&self, weights: &mut Weights) -> Result<(), TrainingError> {
+        match self {
+            Self::Whole(WholeStep { on_device: Some(held), .. }) => {
+                held.copy_to(weights).map_err(TrainingError::compute("brought the parameters from the GPU"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A graph's session with everything bound that a batch brings.
@@ -75,6 +87,7 @@ pub(crate) struct Feed {
     inputs: BatchInputs,
     seed: u64,
     dropout: bool,
+    device: Device,
 }
 
 struct Mask {
@@ -93,16 +106,22 @@ impl Feed {
         model: &str,
     ) -> Result<Self, TrainingError> {
         let inputs = BatchInputs::new(&artifact.manifest)?;
-        let settings = SessionSettings { threads: recipe.threads, ..SessionSettings::default() };
-        let operators =
-            operators(recipe.precision.resolve()?).map_err(TrainingError::compute("registered its kernels"))?;
-        let session = runtime.session_with(ModelSource::File(&artifact.file(model)), &settings, operators)?;
+        let Recipe { threads, device, seed, dropout, .. } = *recipe;
+        let settings = SessionSettings { threads, device, ..SessionSettings::default() };
+        let (path, compute) = (artifact.file(model), TrainingError::compute("registered its kernels"));
+        let session = match device {
+            Device::Cpu => {
+                let operators = operators(recipe.precision.resolve()?).map_err(compute)?;
+                runtime.session_with(ModelSource::File(&path), &settings, operators)?
+            }
+            // Our kernels are the processor's: the graph's own definitions run instead.
+            Device::Cuda => runtime.session(ModelSource::File(&path), &settings)?,
+        };
         let sites = artifact.manifest.dropout.iter();
         let masks = sites.map(|site| Mask { site: site.clone(), tensor: None }).collect();
         let bind = || Ok((session.create_binding()?, arena(&session)?));
         let (binding, arena) = bind().map_err(TrainingError::compute("bound the training graph"))?;
-        let (seed, dropout) = (recipe.seed, recipe.dropout);
-        Ok(Self { binding, masks, arena, session, inputs, seed, dropout })
+        Ok(Self { binding, masks, arena, session, inputs, seed, dropout, device })
     }
 
     /// Runs the graph on a batch; `draw` numbers the dropout masks over the run.
@@ -110,7 +129,7 @@ impl Feed {
         self.inputs.bind(&mut self.binding, &self.arena, batch)?;
         for (index, mask) in self.masks.iter_mut().enumerate() {
             let rate = if self.dropout { mask.site.rate } else { 0.0 };
-            mask.refill(&mut self.binding, &self.arena, batch, rate, mask_key(self.seed, draw, index))?;
+            mask.refill(&mut self.binding, &self.arena, batch, rate, mask_key(self.seed, draw, index), self.device)?;
         }
         self.session.run_binding(&self.binding)?;
         Ok(())
@@ -119,6 +138,8 @@ impl Feed {
 
 /// The training graph with parameters and moments bound in place: a run of the session is a step of the optimizer.
 pub(crate) struct WholeStep {
+    /// What a GPU holds, which goes before the session that owns its memory.
+    on_device: Option<Weights>,
     feed: Feed,
     scalars: Vec<Tensor<f32>>,
     loss: Tensor<f32>,
@@ -139,7 +160,11 @@ impl WholeStep {
     }
 
     fn bind(mut feed: Feed, artifact: &Artifact, recipe: &Recipe, weights: &mut Weights) -> ort::Result<Self> {
-        weights.bind_in_place(&artifact.manifest, &mut feed.binding)?;
+        let mut on_device = match feed.device {
+            Device::Cpu => None,
+            Device::Cuda => Some(weights.on_gpu(&feed.session)?),
+        };
+        on_device.as_mut().unwrap_or(weights).bind_in_place(&artifact.manifest, &mut feed.binding)?;
         let scalars = artifact.manifest.scalars.iter().map(|name| {
             let scalar = scalar()?;
             feed.binding.bind_input(name, &scalar)?;
@@ -149,13 +174,16 @@ impl WholeStep {
         let (mut loss, mut gradient_norm) = (scalar()?, scalar()?);
         feed.binding.bind_output("loss", &mut loss)?;
         feed.binding.bind_output("gradient_norm", &mut gradient_norm)?;
-        Ok(Self { feed, scalars, loss, gradient_norm, adamw: recipe.adamw() })
+        Ok(Self { on_device, feed, scalars, loss, gradient_norm, adamw: recipe.adamw() })
     }
 
     fn run(&mut self, batch: &Batch<'_>, step: u64, learning_rate: f64) -> ort::Result<StepResult> {
         let values = self.adamw.scalars(step, learning_rate).values();
-        for (scalar, value) in self.scalars.iter_mut().zip(values) {
+        for ((scalar, value), name) in self.scalars.iter_mut().zip(values).zip(AdamWScalars::NAMES) {
             scalar.extract_tensor_mut().1[0] = value;
+            if self.feed.device == Device::Cuda {
+                self.feed.binding.bind_input(name, &*scalar)?;
+            }
         }
         self.feed.run(batch, step)?;
         Ok(StepResult {
@@ -174,18 +202,18 @@ impl Mask {
         batch: &Batch<'_>,
         rate: f32,
         key: u64,
+        device: Device,
     ) -> ort::Result<()> {
         let shape = batch.shape(&self.site.shape);
         let same = |tensor: &Tensor<f32>| tensor.shape().iter().map(|&size| size as usize).eq(shape.iter().copied());
-        let mut tensor = match self.tensor.take() {
-            Some(tensor) if same(&tensor) => tensor,
-            _ => {
-                let tensor = Tensor::new(arena, shape)?;
-                binding.bind_input(&self.site.name, &tensor)?;
-                tensor
-            }
-        };
+        let kept = self.tensor.take().filter(same);
+        // A GPU takes its copy when the tensor is bound.
+        let bound = kept.is_some() && device == Device::Cpu;
+        let mut tensor = kept.map_or_else(|| Tensor::new(arena, shape.clone()), Ok)?;
         fill_mask(tensor.extract_tensor_mut().1, rate, key);
+        if !bound {
+            binding.bind_input(&self.site.name, &tensor)?;
+        }
         self.tensor = Some(tensor);
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clinsynth_contract::{AdamW, Manifest, Parameter};
 use clinsynth_runtime::ort;
-use clinsynth_runtime::ort::memory::Allocator;
-use clinsynth_runtime::ort::session::IoBinding;
+use clinsynth_runtime::ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
+use clinsynth_runtime::ort::session::{IoBinding, Session};
 use clinsynth_runtime::ort::value::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors, View, serialize_to_file};
 
@@ -115,6 +115,39 @@ impl Weights {
     pub(crate) fn bind(&self, manifest: &Manifest, binding: &mut IoBinding) -> ort::Result<()> {
         let mut pairs = manifest.parameters.iter().zip(&self.slots);
         pairs.try_for_each(|(parameter, slot)| binding.bind_input(&parameter.name, &slot.value))
+    }
+
+    /// A copy in the memory of the GPU that a session computes on.
+    pub(crate) fn on_gpu(&self, session: &Session) -> ort::Result<Self> {
+        let info = MemoryInfo::new(AllocationDevice::CUDA, 0, AllocatorType::Device, MemoryType::Default)?;
+        let allocator = Allocator::new(session, info)?;
+        let copy = |tensor: &Tensor<f32>| {
+            let shape: Vec<usize> = tensor.shape().iter().map(|&size| size as usize).collect();
+            // The moments of frozen parameters hold nothing, and nothing reads them.
+            if shape == [0] {
+                return zeros(&shape);
+            }
+            let mut copy = Tensor::new(&allocator, shape)?;
+            tensor.copy_into(&mut copy)?;
+            Ok(copy)
+        };
+        let slots = self
+            .slots
+            .iter()
+            .map(|slot| Ok(Slot { value: copy(&slot.value)?, first: copy(&slot.first)?, second: copy(&slot.second)? }));
+        Ok(Self { slots: slots.collect::<ort::Result<_>>()? })
+    }
+
+    /// Copies every tensor to the one of the same place.
+    pub(crate) fn copy_to(&self, target: &mut Self) -> ort::Result<()> {
+        for (from, to) in self.slots.iter().zip(&mut target.slots) {
+            for part in [Part::Value, Part::First, Part::Second] {
+                if part.of(from).shape().iter().all(|&size| size > 0) {
+                    part.of(from).copy_into(part.of_mut(to))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self, manifest: &Manifest, path: &Path, parts: &[Part]) -> Result<(), TrainingError> {

@@ -76,6 +76,8 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::fraction")]
     #[schemars(range(min = 0, max = 1))]
     pub replace_mentions: f64,
+    /// What training computes on: the processor, or the first NVIDIA GPU by a GPU build of ONNX Runtime.
+    pub device: ComputeDevice,
     /// Whether activations are dropped, at the rates of the encoder's own configuration.
     pub dropout: bool,
     /// How tags spell a mention: `bio` tells its first word from the others, `bioes` its last and a single one as well.
@@ -137,6 +139,18 @@ pub enum ClassWeights {
     Equal,
     /// So that all relations count alike, however many pairs have them.
     Balanced,
+}
+
+/// What a model is computed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum ComputeDevice {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The first NVIDIA GPU.
+    Cuda,
 }
 
 /// Precision of the matrix products in training.
@@ -202,6 +216,7 @@ impl Default for TrainOptions {
             max_gradient_norm: 1.0,
             precision: TrainPrecision::Auto,
             replace_mentions: 0.0,
+            device: ComputeDevice::Cpu,
             dropout: true,
             tag_scheme: TrainTagScheme::Bio,
             label_smoothing: 0.0,
@@ -235,10 +250,12 @@ pub struct PredictOptions {
     pub batch_tokens: u32,
     /// Whether the model runs in 8-bit integers: faster, slightly less exact. The training step must have exported it so.
     pub int8: bool,
+    /// What the model runs on: the processor, or the first NVIDIA GPU by a GPU build of ONNX Runtime.
+    pub device: ComputeDevice,
 }
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { min_score: 0.0, batch_tokens: 2048, int8: false }
+        Self { min_score: 0.0, batch_tokens: 2048, int8: false, device: ComputeDevice::Cpu }
     }
 }

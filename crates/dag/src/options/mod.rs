@@ -18,7 +18,8 @@ pub(crate) use generate::REPLAY;
 pub use generate::{Agreement, GenerateOptions, Sampling, Strategy, Task};
 pub use import::{DiscontinuousPolicy, ImportFormat, ImportOptions};
 pub use learn::{
-    ClassWeights, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule, TrainTagScheme,
+    ClassWeights, ComputeDevice, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule,
+    TrainTagScheme,
 };
 pub use measure::{EvaluateOptions, Interval, ReportOptions};
 pub use run::CommandOptions;

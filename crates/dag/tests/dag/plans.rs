@@ -220,14 +220,19 @@ fn keys_hold_what_decides_the_output_and_nothing_else() {
 }
 
 #[test]
-fn one_loss_is_given() {
-    let yaml = format!(
-        "  learn: {{uses: train, needs: [g], with: {{noise-exponent: 0.7, label-smoothing: 0.1}}}}\n{}",
-        import("g", "public")
-    );
-    let error = plan(&with_steps(&yaml), &[]).unwrap_err().to_string();
-    let message = "`noise-exponent` and `label-smoothing` are two losses: give one of them";
-    assert!(error.contains(message) && error.contains("noise-exponent: 0.7"), "{error}");
+fn options_that_exclude_each_other_are_refused() {
+    let check = |train: &str, predict: &str, expected: &str| {
+        let yaml = format!(
+            "  learn: {{uses: train, needs: [g], with: {{{train}}}}}\n  mark: {{uses: predict, needs: [learn, g], with: {{{predict}}}}}\n{}",
+            import("g", "public")
+        );
+        let error = plan(&with_steps(&yaml), &[]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check("noise-exponent: 0.7, label-smoothing: 0.1", "", "`noise-exponent` and `label-smoothing` are two losses");
+    check("device: cuda, accumulation: 2", "", "with `device: cuda` raise `batch-size` instead");
+    check("device: cuda, precision: bf16", "", "with `device: cuda` it is float32");
+    check("", "int8: true, device: cuda", "`int8` is made for the processor: drop it, or `device: cuda`");
 }
 
 #[test]

@@ -3,10 +3,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use clinsynth_contract::{Example, Prediction, ScoredRelation, ScoredSpan};
-use clinsynth_dag::PredictOptions;
+use clinsynth_dag::{ComputeDevice, PredictOptions};
 use clinsynth_encoding::{Encoded, Encoder, EncodingSettings, PairSettings, Text};
 use clinsynth_inference::{InferenceError, InferenceSettings, PairClassifier, Tagger};
-use clinsynth_runtime::Runtime;
+use clinsynth_runtime::{Device, Runtime};
 
 use super::train::{ENCODING, PAIRS};
 use crate::RunnerError;
@@ -86,7 +86,20 @@ fn relations(
 }
 
 fn settings(context: &Context<'_>, options: &PredictOptions) -> InferenceSettings {
-    InferenceSettings { threads: context.threads(), batch_tokens: options.batch_tokens as usize, int8: options.int8 }
+    InferenceSettings {
+        threads: context.threads(),
+        batch_tokens: options.batch_tokens as usize,
+        int8: options.int8,
+        device: device(options.device),
+    }
+}
+
+/// What a step computes on, in the words of the libraries.
+pub(crate) const fn device(option: ComputeDevice) -> Device {
+    match option {
+        ComputeDevice::Cpu => Device::Cpu,
+        ComputeDevice::Cuda => Device::Cuda,
+    }
 }
 
 fn told(context: &mut Context<'_>, what: &str, done: usize, total: usize) -> ControlFlow<()> {

@@ -305,6 +305,7 @@ fn fitted(
             TrainPrecision::Bf16 => Precision::Bf16,
         },
         mention_replacement: options.replace_mentions,
+        device: super::predict::device(options.device),
         dropout: options.dropout,
         seed: options.seed,
         patience: options.patience,

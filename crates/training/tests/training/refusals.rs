@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clinsynth_artifacts::Pooling;
 use clinsynth_contract::{Encoding, Manifest};
+use clinsynth_runtime::{Device, RuntimeError};
 use clinsynth_training::{Recipe, TrainingError, train};
 
 use crate::tiny::{Workplace, artifact, build_artifact, pair_rows, recipe, rows, run, run_through, runtime};
@@ -11,6 +12,14 @@ use crate::tiny::{Workplace, artifact, build_artifact, pair_rows, recipe, rows, 
 fn refusal(artifact: &Path, train_rows: &[Encoding], recipe: &Recipe, run_dir: &Path) -> TrainingError {
     let dev = rows(12, 2);
     train(&runtime(), artifact, train_rows, &dev, recipe, run_dir, &mut |_| ControlFlow::Continue(())).unwrap_err()
+}
+
+#[test]
+fn a_gpu_that_is_not_there_is_named() {
+    let place = Workplace::new();
+    let recipe = Recipe { device: Device::Cuda, ..recipe() };
+    let error = run(&recipe, &place.path("run"), |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(matches!(error, TrainingError::Runtime(RuntimeError::NoCuda { .. })), "{error:?}");
 }
 
 #[test]
