@@ -43,8 +43,15 @@ pub struct CharOffsets<'t> {
 impl<'t> CharOffsets<'t> {
     /// Indexes a text, in one pass over it.
     pub fn new(text: &'t str) -> Self {
-        let mut bytes: Vec<u32> = text.char_indices().map(|(byte, _)| byte as u32).collect();
-        bytes.push(text.len() as u32);
+        // Written at each byte and kept where a character starts: no branch, and no growing.
+        let mut bytes = vec![0; text.len() + 1];
+        let mut chars = 0;
+        for (index, byte) in (0..).zip(text.bytes()) {
+            bytes[chars] = index;
+            chars += usize::from(is_first(byte));
+        }
+        bytes[chars] = text.len() as u32;
+        bytes.truncate(chars + 1);
         Self { text, bytes }
     }
 
@@ -74,6 +81,11 @@ impl<'t> CharOffsets<'t> {
         let (start, end) = self.byte(span.start).zip(self.byte(span.end)).ok_or_else(outside)?;
         Ok(&self.text[start..end])
     }
+}
+
+/// Whether a byte of UTF-8 starts a character: the others are `10xxxxxx`.
+const fn is_first(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
 }
 
 #[cfg(test)]

@@ -158,11 +158,15 @@ fn hash(value: impl Hash) -> u64 {
 }
 
 fn digest(example: &Example) -> u64 {
-    let entity = |entity: &clinsynth_contract::Entity| hash((entity.start, entity.end, &entity.label, &entity.concept));
-    let relation = |relation: &clinsynth_contract::Relation| hash((relation.head, relation.tail, &relation.label));
-    let entities: Vec<u64> = example.entities.iter().map(entity).collect();
-    let relations: Vec<u64> = example.relations.iter().map(relation).collect();
-    hash((&example.text, entities, relations))
+    let mut hasher = DefaultHasher::new();
+    example.text.hash(&mut hasher);
+    for entity in &example.entities {
+        (entity.start, entity.end, &entity.label, &entity.concept).hash(&mut hasher);
+    }
+    for relation in &example.relations {
+        (relation.head, relation.tail, &relation.label).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Starts reading a corpus as examples.

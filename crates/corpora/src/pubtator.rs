@@ -59,10 +59,9 @@ impl Iterator for Reader {
 /// Adds a line to the document it follows.
 fn extend(source: &Source, line: Line, text: &mut AnnotatedText) -> Result<(), CorpusError> {
     let body = section(line.text, "|a|");
-    let id = body.map_or_else(|| line.text.split('\t').next().unwrap_or_default(), |(id, _)| id);
-    if body.is_none() && !line.text.contains('\t') {
+    let Some((id, _)) = body.or_else(|| line.text.split_once('\t')) else {
         return Err(source.bad_line(line, "is no title, abstract or annotation"));
-    }
+    };
     if id != text.id {
         return Err(source.bad_line(line, "names another document than the title before it"));
     }
@@ -77,9 +76,11 @@ fn extend(source: &Source, line: Line, text: &mut AnnotatedText) -> Result<(), C
     Ok(())
 }
 
-/// Identifier and text of a title or abstract line.
+/// Identifier and text of a title or abstract line. The identifier ends at the first bar or tab, so that no line is
+/// searched to its end.
 fn section<'t>(line: &'t str, mark: &str) -> Option<(&'t str, &'t str)> {
-    line.split_once(mark).filter(|(id, _)| !id.is_empty() && !id.contains(['|', '\t']))
+    let end = line.bytes().position(|byte| matches!(byte, b'|' | b'\t')).filter(|&end| end > 0)?;
+    Some((&line[..end], line[end..].strip_prefix(mark)?))
 }
 
 /// `ID start end mention type [concept [parts]]`, or `ID type head tail [note]` where the second column is no number.
