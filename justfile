@@ -39,6 +39,7 @@ test-all: reference
 reference:
     test -x target/reference/bin/python || python3 -m venv target/reference
     target/reference/bin/python -m pip install --quiet -r tests/reference/requirements.txt -r tests/reference/requirements-llama.txt
+    target/reference/bin/python -m pip install --quiet --no-deps -r tests/reference/requirements-axe.txt
     test -x target/reference-litellm/bin/python || python3 -m venv target/reference-litellm
     target/reference-litellm/bin/python -m pip install --quiet -r tests/reference/requirements-litellm.txt
 

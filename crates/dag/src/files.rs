@@ -107,7 +107,10 @@ fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
             };
             options.deps.iter().map(dependency).collect()
         }
-        StepKind::Curate(_) | StepKind::Predict(_) | StepKind::Evaluate(_) | StepKind::Report(_) => Vec::new(),
+        StepKind::Report(options) => {
+            options.published.as_ref().map(|path| option("published", path, Form::File)).into_iter().collect()
+        }
+        StepKind::Curate(_) | StepKind::Predict(_) | StepKind::Evaluate(_) => Vec::new(),
     }
 }
 

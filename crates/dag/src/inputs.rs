@@ -186,7 +186,7 @@ pub(crate) fn outputs(kind: &StepKind, inputs: &[InputBinding]) -> Vec<Output> {
         return options.outs.keys().map(|name| output(name, form_of(name, is_table(name)))).collect();
     }
     let names = kind.uses().outputs().iter().copied().chain(predictions_of(kind));
-    names.map(|name| output(name, form_of(name, name != "report.html"))).collect()
+    names.map(|name| output(name, form_of(name, !name.starts_with("report.")))).collect()
 }
 
 /// A model that labels given texts makes predictions as a trained one does.
@@ -205,7 +205,7 @@ fn scores_level(kind: &StepKind, level: Sensitivity) -> Sensitivity {
 
 fn form_of(name: &str, is_table: bool) -> OutputForm {
     match name {
-        "model" => OutputForm::Folder,
+        "model" | "plots" => OutputForm::Folder,
         _ if is_table => OutputForm::Table,
         _ => OutputForm::File,
     }

@@ -112,10 +112,9 @@ impl Uses {
     /// Raised when the same options and inputs give another output than before, so that cached results are not taken.
     pub(crate) const fn code_version(self) -> u32 {
         match self {
-            Self::Report => 1,
             // Examples with the concept of their seed; for training bfloat16 where the processor has it, fused kernels, a
-            // loss for each label; predictions that hold relations.
-            Self::Import | Self::Curate | Self::Command | Self::Train | Self::Predict => 2,
+            // loss for each label; predictions that hold relations; reports in Markdown and CSV as well.
+            Self::Import | Self::Curate | Self::Command | Self::Train | Self::Predict | Self::Report => 2,
             // Generate, 2: exact counts, repairs; 3: examples that lack the mention of their seed are set aside. Evaluate,
             // 3: relations, slices, calibration, comparisons.
             Self::Generate | Self::Evaluate => 3,
@@ -130,7 +129,7 @@ impl Uses {
             Self::Train => &["model", "history"],
             Self::Predict => &["predictions"],
             Self::Evaluate => &["scores", "errors", "comparisons"],
-            Self::Report => &["report.html"],
+            Self::Report => &["report.html", "report.md", "plots"],
             Self::Command => &[],
         }
     }
@@ -176,7 +175,7 @@ impl Uses {
             Self::Predict => &[("batch-tokens", "the way to compute, not what is computed")],
             Self::Command => &[("deps", PATH), ("sensitivity", "counts as the step's sensitivity")],
             Self::Evaluate => &[("training", "step names: the inputs' digests count instead")],
-            Self::Report => &[],
+            Self::Report => &[("published", PATH)],
         }
     }
 }

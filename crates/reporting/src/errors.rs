@@ -1,10 +1,13 @@
 //! Errors by kind, each in its sentence with the gold mention and the prediction marked.
 
+use std::collections::BTreeMap;
+
 use clinsynth_contract::{CharOffsets, Entity, ErrorCase, ScoredSpan, Span};
 use serde::Serialize;
 
 use crate::ErrorSample;
 use crate::numbers::{percent, share, thousands};
+use crate::sets::in_order;
 
 /// The kinds in the order of the page, with what each means.
 const KINDS: [(&str, &str, &str); 5] = [
@@ -21,22 +24,41 @@ const CONTEXT: u32 = 160;
 /// Quoted texts that are open at once in each kind; the others unfold.
 const OPEN: usize = 3;
 
+/// Systems whose kinds are drawn; of more, the best.
+const DRAWN: usize = 12;
+
 /// Errors of one evaluation set.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorSet {
     dataset: String,
-    total: String,
+    systems: Vec<SystemErrors>,
     kinds: Vec<Kind>,
 }
 
+/// How many errors of each kind a system makes.
+#[derive(Debug, Serialize)]
+struct SystemErrors {
+    name: String,
+    total: String,
+    kinds: Vec<KindCount>,
+}
+
+#[derive(Debug, Serialize)]
+struct KindCount {
+    code: String,
+    name: String,
+    count: String,
+    share: String,
+    percent: String,
+}
+
+/// The quoted errors of one kind.
 #[derive(Debug, Serialize)]
 struct Kind {
     code: String,
     name: String,
     meaning: String,
     count: String,
-    share: String,
-    percent: String,
     first: Vec<Quote>,
     rest: Vec<Quote>,
 }
@@ -44,10 +66,24 @@ struct Kind {
 /// One text with its errors of one kind.
 #[derive(Debug, Serialize)]
 struct Quote {
+    /// The system, where there are several.
+    system: Option<String>,
+    /// The labels in question, for the filter.
+    labels: Vec<String>,
     cut_before: bool,
     cut_after: bool,
     segments: Vec<Segment>,
     mentions: Vec<Mention>,
+}
+
+/// What quoted errors can be filtered by; an axis of one value is left out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Filter {
+    datasets: Vec<String>,
+    systems: Vec<String>,
+    kinds: Vec<(String, String)>,
+    labels: Vec<String>,
+    quotes: usize,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize)]
@@ -66,33 +102,93 @@ struct Mention {
     score: Option<String>,
 }
 
-/// The errors of an evaluation set by kind.
-pub(crate) fn error_set(sample: &ErrorSample) -> ErrorSet {
-    let total: u64 = sample.counts.iter().map(|count| count.count).sum();
-    let known = KINDS.iter().map(|(code, name, meaning)| (*code, *name, *meaning));
-    let others = sample.counts.iter().map(|count| count.name.as_str());
-    let others = others.filter(|name| KINDS.iter().all(|(code, _, _)| code != name)).map(|name| (name, name, ""));
-    let kind = |(code, name, meaning): (&str, &str, &str)| {
-        let count = sample.counts.iter().find(|count| count.name == code).map_or(0, |count| count.count);
-        let mut first = quotes(sample.cases.iter().filter(|case| case.kind == code));
-        let rest = first.split_off(first.len().min(OPEN));
-        Kind {
-            code: code.to_owned(),
-            name: name.to_owned(),
-            meaning: meaning.to_owned(),
-            count: thousands(count),
-            share: share(count as f64, total as f64),
-            percent: percent(if total == 0 { 0.0 } else { count as f64 / total as f64 }),
-            first,
-            rest,
-        }
+/// The errors by evaluation set. `names` are those of systems for readers, by dataset and name.
+pub(crate) fn error_sets(samples: &[ErrorSample], names: &BTreeMap<(String, String), String>) -> Vec<ErrorSet> {
+    let datasets = in_order(samples.iter().map(|sample| sample.dataset.as_str()));
+    let of_set = |dataset: &&str| {
+        let samples: Vec<_> = samples.iter().filter(|sample| sample.dataset == **dataset).collect();
+        error_set(dataset, &samples, names)
     };
-    let kinds = known.chain(others).map(kind).filter(|kind| kind.count != "0" || !kind.first.is_empty()).collect();
-    ErrorSet { dataset: sample.dataset.clone(), total: thousands(total), kinds }
+    datasets.iter().map(of_set).collect()
+}
+
+fn error_set(dataset: &str, samples: &[&ErrorSample], names: &BTreeMap<(String, String), String>) -> ErrorSet {
+    let several = samples.len() > 1;
+    let name = |sample: &ErrorSample| {
+        let key = (sample.dataset.clone(), sample.system.clone());
+        names.get(&key).cloned().unwrap_or_else(|| sample.system.clone())
+    };
+    let kind = |(code, kind, meaning): (&str, &str, &str)| {
+        let count: u64 = samples.iter().map(|sample| count_of(sample, code)).sum();
+        let quoted = |sample: &&ErrorSample| {
+            let system = several.then(|| name(sample));
+            quotes(sample.cases.iter().filter(|case| case.kind == code), system.as_deref())
+        };
+        let mut first: Vec<Quote> = samples.iter().flat_map(quoted).collect();
+        let rest = first.split_off(first.len().min(OPEN));
+        let (code, name, meaning) = (code.to_owned(), kind.to_owned(), meaning.to_owned());
+        Kind { code, name, meaning, count: thousands(count), first, rest }
+    };
+    let system = |sample: &&ErrorSample| SystemErrors {
+        name: name(sample),
+        total: thousands(sample.counts.iter().map(|count| count.count).sum()),
+        kinds: kind_counts(sample),
+    };
+    ErrorSet {
+        dataset: dataset.to_owned(),
+        systems: samples.iter().take(DRAWN).map(system).collect(),
+        kinds: kinds_of(samples).into_iter().map(kind).filter(|kind| !kind.first.is_empty()).collect(),
+    }
+}
+
+/// The known kinds, and then others that occur.
+fn kinds_of<'s>(samples: &[&'s ErrorSample]) -> Vec<(&'s str, &'s str, &'s str)> {
+    let known = KINDS.iter().map(|(code, name, meaning)| (*code, *name, *meaning));
+    let others = in_order(samples.iter().flat_map(|sample| &sample.counts).map(|count| count.name.as_str()));
+    let others = others.into_iter().filter(|name| KINDS.iter().all(|(code, _, _)| code != name));
+    known.chain(others.map(|name| (name, name, ""))).collect()
+}
+
+fn count_of(sample: &ErrorSample, kind: &str) -> u64 {
+    sample.counts.iter().find(|count| count.name == kind).map_or(0, |count| count.count)
+}
+
+fn kind_counts(sample: &ErrorSample) -> Vec<KindCount> {
+    let total: u64 = sample.counts.iter().map(|count| count.count).sum();
+    let counts = kinds_of(&[sample]).into_iter().map(|(code, name, _)| (code, name, count_of(sample, code)));
+    let shown = counts.filter(|(_, _, count)| *count > 0).map(|(code, name, count)| KindCount {
+        code: code.to_owned(),
+        name: name.to_owned(),
+        count: thousands(count),
+        share: share(count as f64, total as f64),
+        percent: percent(count as f64 / total as f64),
+    });
+    shown.collect()
+}
+
+/// What the quoted errors can be filtered by.
+pub(crate) fn filter(sets: &[ErrorSet]) -> Filter {
+    let kinds = || sets.iter().flat_map(|set| &set.kinds);
+    let quotes = || kinds().flat_map(|kind| kind.first.iter().chain(&kind.rest));
+    let several = |names: Vec<&str>| -> Vec<String> {
+        if names.len() > 1 { names.into_iter().map(str::to_owned).collect() } else { Vec::new() }
+    };
+    let codes = several(in_order(kinds().map(|kind| kind.code.as_str())));
+    let named = |code: String| {
+        let name = kinds().find(|kind| kind.code == code).map_or_else(|| code.clone(), |kind| kind.name.clone());
+        (code, name)
+    };
+    Filter {
+        datasets: several(in_order(sets.iter().map(|set| set.dataset.as_str()))),
+        systems: several(in_order(quotes().filter_map(|quote| quote.system.as_deref()))),
+        kinds: codes.into_iter().map(named).collect(),
+        labels: several(in_order(quotes().flat_map(|quote| &quote.labels).map(String::as_str))),
+        quotes: quotes().count(),
+    }
 }
 
 /// One quote for each example, with all its errors of the kind.
-fn quotes<'a>(cases: impl Iterator<Item = &'a ErrorCase>) -> Vec<Quote> {
+fn quotes<'a>(cases: impl Iterator<Item = &'a ErrorCase>, system: Option<&str>) -> Vec<Quote> {
     let mut groups: Vec<Vec<&ErrorCase>> = Vec::new();
     for case in cases {
         match groups.iter_mut().find(|group| group[0].example == case.example && group[0].text == case.text) {
@@ -100,10 +196,10 @@ fn quotes<'a>(cases: impl Iterator<Item = &'a ErrorCase>) -> Vec<Quote> {
             None => groups.push(vec![case]),
         }
     }
-    groups.iter().map(|group| quote(group)).collect()
+    groups.iter().map(|group| quote(group, system)).collect()
 }
 
-fn quote(cases: &[&ErrorCase]) -> Quote {
+fn quote(cases: &[&ErrorCase], system: Option<&str>) -> Quote {
     let text = CharOffsets::new(&cases[0].text);
     // The ends of a relation are marked as gold: they are given, and what is between them is in question.
     let golds = cases.iter().flat_map(|case| [&case.gold, &case.head, &case.tail]);
@@ -121,11 +217,15 @@ fn quote(cases: &[&ErrorCase]) -> Quote {
             score: case.predicted.as_ref().map(|found| format!("{:.2}", found.score)),
         },
     };
+    let mentions: Vec<Mention> = cases.iter().map(mention).collect();
+    let labels = mentions.iter().flat_map(|mention| [&mention.gold_label, &mention.predicted_label]);
     Quote {
+        system: system.map(str::to_owned),
+        labels: in_order(labels.flatten().map(String::as_str)).into_iter().map(str::to_owned).collect(),
         cut_before: window.start > 0,
         cut_after: window.end < text.chars(),
         segments: segments(&text, window, &gold, &predicted),
-        mentions: cases.iter().map(mention).collect(),
+        mentions,
     }
 }
 
@@ -208,7 +308,8 @@ mod tests {
             predicted_relation: Some("positive".to_owned()),
             ..ErrorCase::default()
         };
-        let quote = quote(&[&case]);
+        let quote = quote(&[&case], None);
+        assert_eq!(quote.labels, ["positive"]);
         let marked: Vec<_> = quote.segments.iter().filter(|one| one.gold).map(|one| one.text.as_str()).collect();
         assert_eq!(marked, ["BRCA1", "cancer"]);
         let mention = &quote.mentions[0];

@@ -1,4 +1,5 @@
-//! One self-contained HTML report of a run: no network, no script, the same bytes for the same data.
+//! The report of a run: one self-contained HTML page, the same as Markdown for a pull request, and the data of every chart
+//! as CSV. No network, and the same bytes for the same data.
 //!
 //! ```
 //! use clinsynth_reporting::{Report, Setting, render};
@@ -16,24 +17,40 @@
 
 mod report;
 
+mod published;
+
 mod render;
 
-mod axis;
+mod sets;
+
+mod calibration;
+mod comparisons;
+mod confusion;
 mod costs;
+mod curves;
 mod data;
+mod efficiency;
 mod errors;
 mod lineage;
-mod numbers;
+mod overview;
 mod privacy;
 mod scores;
+mod slices;
 mod steps;
 mod training;
+
+mod plots;
+
+mod axis;
+mod numbers;
 
 mod error;
 
 pub use error::ReportingError;
-pub use render::render;
+pub use plots::{Plot, plots};
+pub use published::read_published;
+pub use render::{render, render_markdown};
 pub use report::{
-    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepCost,
-    StepSummary, TrainingRun,
+    Count, DataCount, DropCount, Efficiency, EgressSummary, ErrorSample, HostCount, LabelPair, NotRun, OutputSummary,
+    Published, Report, Setting, StepCost, StepSummary, TrainingRun,
 };

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use clinsynth_contract::Sensitivity;
 use serde::Serialize;
 
-use crate::StepSummary;
 use crate::numbers::thousands;
+use crate::{NotRun, StepSummary};
 
 const NODE_HEIGHT: f64 = 50.0;
 /// Free space below a step and around an edge that passes by.
@@ -17,14 +18,27 @@ const CHARACTER: f64 = 7.6;
 const LONGEST_NAME: usize = 22;
 /// Sweeps over the layers; the order settles after two or three in graphs of this size.
 const SWEEPS: usize = 8;
+/// Instances up to which each has a box of its own.
+const MOST_BOXES: usize = 30;
 
 /// The drawing, in pixels.
 #[derive(Debug, Serialize)]
 pub(crate) struct Lineage {
     width: f64,
     height: f64,
+    /// Whether a box stands for all instances of a step.
+    by_step: bool,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    /// The same in words.
+    texts: Vec<Text>,
+}
+
+#[derive(Debug, Serialize)]
+struct Text {
+    name: String,
+    needs: Vec<String>,
+    state: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -33,9 +47,24 @@ struct Node {
     y: f64,
     width: f64,
     name: String,
-    full_name: String,
+    /// The whole name, with its state.
+    words: String,
     detail: String,
     sensitivity: &'static str,
+    done: bool,
+}
+
+/// What a box stands for: a step instance, or all instances of a step where there are many.
+#[derive(Clone, Debug, Default)]
+struct Item {
+    name: String,
+    detail: String,
+    /// What became of it, in words.
+    state: String,
+    sensitivity: Sensitivity,
+    done: bool,
+    /// Names of those that it comes after.
+    needs: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,28 +94,84 @@ struct Layers {
 }
 
 /// The drawing of the steps, unless there is none.
-pub(crate) fn lineage(steps: &[StepSummary]) -> Option<Lineage> {
-    if steps.is_empty() {
+pub(crate) fn lineage(steps: &[StepSummary], not_run: &[NotRun]) -> Option<Lineage> {
+    let all: Vec<Item> = steps.iter().map(done).chain(not_run.iter().map(left_out)).collect();
+    let by_step = all.len() > MOST_BOXES;
+    let items = if by_step { grouped(&all) } else { all };
+    if items.is_empty() {
         return None;
     }
-    let needs = needs(steps);
+    let needs = needs(&items);
     let mut layers = Layers::new(&layer_of_each(&needs), &needs);
     layers.order();
     layers.place();
-    Some(layers.draw(steps))
+    Some(Lineage { by_step, ..layers.draw(&items) })
 }
 
-/// Indices of the steps that each step needs; ids that name no step of the report are left out.
-fn needs(steps: &[StepSummary]) -> Vec<Vec<usize>> {
-    let index: BTreeMap<_, _> = steps.iter().enumerate().map(|(index, step)| (step.id.as_str(), index)).collect();
-    let of_step = |(own, step): (usize, &StepSummary)| {
-        let mut needs: Vec<_> = step.needs.iter().filter_map(|id| index.get(id.as_str()).copied()).collect();
+fn done(step: &StepSummary) -> Item {
+    Item {
+        name: step.id.clone(),
+        detail: detail(step),
+        state: format!("done, {}", step.sensitivity),
+        sensitivity: step.sensitivity,
+        done: true,
+        needs: step.needs.clone(),
+    }
+}
+
+fn left_out(step: &NotRun) -> Item {
+    let (name, state) = (step.id.clone(), format!("not run: {}", step.reason));
+    Item { name, detail: "not run".to_owned(), state, ..Item::default() }
+}
+
+fn step_of(id: &str) -> &str {
+    id.split('@').next().unwrap_or(id)
+}
+
+/// One box for all instances of a step that ran, and one for those that did not.
+fn grouped(items: &[Item]) -> Vec<Item> {
+    let mut groups: Vec<(&str, bool, Vec<&Item>)> = Vec::new();
+    for item in items {
+        let step = step_of(&item.name);
+        match groups.iter_mut().find(|(name, done, _)| *name == step && *done == item.done) {
+            Some((_, _, members)) => members.push(item),
+            None => groups.push((step, item.done, vec![item])),
+        }
+    }
+    let group = |(step, done, members): &(&str, bool, Vec<&Item>)| {
+        let instances = format!("{} instances", thousands(members.len() as u64));
+        let mut needs: Vec<String> =
+            members.iter().flat_map(|item| &item.needs).map(|need| step_of(need).to_owned()).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        Item {
+            name: (*step).to_owned(),
+            detail: match (members.as_slice(), done) {
+                ([only], _) => only.detail.clone(),
+                (_, true) => instances.clone(),
+                (_, false) => format!("{} not run", thousands(members.len() as u64)),
+            },
+            state: format!("{instances}, {}", members[0].state),
+            sensitivity: Sensitivity::highest(members.iter().map(|item| item.sensitivity)),
+            done: *done,
+            needs,
+        }
+    };
+    groups.iter().map(group).collect()
+}
+
+/// Indices of the boxes that each box comes after; names of none are left out.
+fn needs(items: &[Item]) -> Vec<Vec<usize>> {
+    let done = items.iter().enumerate().filter(|(_, item)| item.done);
+    let index: BTreeMap<_, _> = done.map(|(index, item)| (item.name.as_str(), index)).collect();
+    let of_item = |(own, item): (usize, &Item)| {
+        let mut needs: Vec<_> = item.needs.iter().filter_map(|name| index.get(name.as_str()).copied()).collect();
         needs.retain(|need| *need != own);
         needs.sort_unstable();
         needs.dedup();
         needs
     };
-    steps.iter().enumerate().map(of_step).collect()
+    items.iter().enumerate().map(of_item).collect()
 }
 
 /// One more than the furthest need; a step that needs nothing stands just before the first that needs it.
@@ -198,27 +283,34 @@ impl Layers {
         }
     }
 
-    fn draw(&self, steps: &[StepSummary]) -> Lineage {
+    fn draw(&self, items: &[Item]) -> Lineage {
         let mut left = Vec::with_capacity(self.columns.len());
         let mut widths = Vec::with_capacity(self.columns.len());
         let mut x = 0.0;
         for layer in &self.columns {
-            let named = layer.iter().filter_map(|&slot| self.slots[slot].step).map(|step| node_width(&steps[step]));
+            let named = layer.iter().filter_map(|&slot| self.slots[slot].step).map(|step| node_width(&items[step]));
             let width = named.fold(90.0, f64::max);
             left.push(x);
             widths.push(width);
             x += width + LAYER_GAP;
         }
         let nodes = self.slots.iter().filter_map(|slot| {
-            let step = &steps[slot.step?];
-            Some(node(step, left[slot.layer], slot.y - NODE_HEIGHT / 2.0, widths[slot.layer]))
+            let item = &items[slot.step?];
+            Some(node(item, left[slot.layer], slot.y - NODE_HEIGHT / 2.0, widths[slot.layer]))
         });
         let edges = self.ways.iter().map(|(from, to, way)| Edge {
             path: self.edge(way, &left, &widths),
-            words: format!("{} → {}", steps[*from].id, steps[*to].id),
+            words: format!("{} → {}", items[*from].name, items[*to].name),
         });
         let bottom = self.slots.iter().map(|slot| slot.y + slot.height() / 2.0).fold(0.0, f64::max);
-        Lineage { width: x - LAYER_GAP, height: bottom.ceil(), nodes: nodes.collect(), edges: edges.collect() }
+        let (nodes, edges) = (nodes.collect(), edges.collect());
+        let text = |item: &Item| {
+            let (name, needs) = (item.name.clone(), item.needs.clone());
+            let detail = if item.done { format!("{}, {}", item.detail, item.sensitivity) } else { item.state.clone() };
+            Text { name, needs, state: detail }
+        };
+        let texts = items.iter().map(text).collect();
+        Lineage { width: x - LAYER_GAP, height: bottom.ceil(), by_step: false, nodes, edges, texts }
     }
 
     /// A smooth curve through the slots of a way, straight where it crosses a layer.
@@ -256,20 +348,21 @@ fn mean(slots: &[usize], places: &[f64]) -> Option<f64> {
     (!slots.is_empty()).then(|| sum / slots.len() as f64)
 }
 
-fn node(step: &StepSummary, x: f64, y: f64, width: f64) -> Node {
+fn node(item: &Item, x: f64, y: f64, width: f64) -> Node {
     Node {
         x,
         y: (y * 10.0).round() / 10.0,
         width,
-        name: shortened(&step.id),
-        full_name: step.id.clone(),
-        detail: detail(step),
-        sensitivity: step.sensitivity.name(),
+        name: shortened(&item.name),
+        words: format!("{}: {}", item.name, item.state),
+        detail: item.detail.clone(),
+        sensitivity: item.sensitivity.name(),
+        done: item.done,
     }
 }
 
-fn node_width(step: &StepSummary) -> f64 {
-    let longest = shortened(&step.id).chars().count().max(detail(step).chars().count());
+fn node_width(item: &Item) -> f64 {
+    let longest = shortened(&item.name).chars().count().max(item.detail.chars().count());
     (longest as f64 * CHARACTER).ceil() + 30.0
 }
 
@@ -296,7 +389,8 @@ mod tests {
     }
 
     fn check(steps: &[StepSummary], expected: &[usize]) {
-        assert_eq!(layer_of_each(&needs(steps)), expected);
+        let items: Vec<Item> = steps.iter().map(done).collect();
+        assert_eq!(layer_of_each(&needs(&items)), expected);
     }
 
     #[test]
@@ -320,7 +414,7 @@ mod tests {
             step("gold", &[]),
             step("report", &["predict@seed=0", "predict@seed=1", "curate", "generate"]),
         ];
-        let drawn = lineage(&steps).unwrap_or_else(|| panic!("there are steps"));
+        let drawn = lineage(&steps, &[]).unwrap_or_else(|| panic!("there are steps"));
         assert_eq!((drawn.nodes.len(), drawn.edges.len()), (8, 11));
         for (index, one) in drawn.nodes.iter().enumerate() {
             assert!(
@@ -339,8 +433,33 @@ mod tests {
 
     #[test]
     fn a_cycle_is_drawn_without_the_edge_that_closes_it() {
-        let drawn = lineage(&[step("a", &["b"]), step("b", &["a"])]);
+        let drawn = lineage(&[step("a", &["b"]), step("b", &["a"])], &[]);
         assert_eq!(drawn.map(|drawn| drawn.nodes.len()), Some(2));
-        assert!(lineage(&[]).is_none());
+        assert!(lineage(&[], &[]).is_none());
+    }
+
+    #[test]
+    fn what_did_not_run_is_drawn_with_its_reason_and_many_instances_as_one_box() {
+        let not_run = |id: &str| NotRun { id: id.into(), reason: "its `if` is false".into(), ..NotRun::default() };
+        let words = |steps: &[StepSummary], not_run: &[NotRun]| -> Vec<(String, String, bool)> {
+            let nodes = lineage(steps, not_run).map(|drawn| drawn.nodes).unwrap_or_default();
+            nodes.into_iter().map(|node| (node.words, node.detail, node.done)).collect()
+        };
+        let plain = |words: &str, detail: &str, done| (words.to_owned(), detail.to_owned(), done);
+        assert_eq!(
+            words(&[step("a", &[])], &[not_run("b@x=1")]),
+            [plain("a: done, synthetic", "", true), plain("b@x=1: not run: its `if` is false", "not run", false)]
+        );
+        let ids: Vec<String> = (0..40).map(|seed| format!("train@seed={seed}")).collect();
+        let mut steps: Vec<_> = ids.iter().map(|id| step(id, &["curate"])).collect();
+        steps.push(step("curate", &[]));
+        assert_eq!(
+            words(&steps, &[not_run("train@seed=40"), not_run("train@seed=41")]),
+            [
+                plain("train: 40 instances, done, synthetic", "40 instances", true),
+                plain("curate: 1 instances, done, synthetic", "", true),
+                plain("train: 2 instances, not run: its `if` is false", "2 not run", false),
+            ]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! What a report is made from: plain data, gathered by the caller.
 
-use clinsynth_contract::{ErrorCase, HistoryPoint, Score, Sensitivity};
+use clinsynth_contract::{Comparison, ErrorCase, HistoryPoint, Score, Sensitivity};
 use serde::{Deserialize, Serialize};
 
 /// Everything that a report shows. Lists that are empty leave their section out.
@@ -19,6 +19,8 @@ pub struct Report {
     pub settings: Vec<Setting>,
     /// Steps in the order they ran.
     pub steps: Vec<StepSummary>,
+    /// Steps of the pipeline that did not run.
+    pub not_run: Vec<NotRun>,
     /// Counts of each dataset that matters to the reader.
     pub data: Vec<DataCount>,
     /// What was set aside, by stage and reason.
@@ -29,7 +31,13 @@ pub struct Report {
     pub history: Vec<TrainingRun>,
     /// Scores of every evaluation set; sets and labels are shown in the order of their first rows.
     pub scores: Vec<Score>,
-    /// Errors of every evaluation set.
+    /// Every pair of systems that was compared.
+    pub comparisons: Vec<Comparison>,
+    /// Figures of others, shown beside ours of the same evaluation set.
+    pub published: Vec<Published>,
+    /// Which learning curves are held against each other to count the labels that synthetic data replaced.
+    pub efficiency: Option<Efficiency>,
+    /// Errors of every evaluation set and system.
     pub errors: Vec<ErrorSample>,
     /// What left the machine.
     pub egress: EgressSummary,
@@ -96,6 +104,48 @@ pub struct StepSummary {
     pub outputs: Vec<OutputSummary>,
     /// The highest sensitivity of its outputs.
     pub sensitivity: Sensitivity,
+}
+
+/// A step instance that did not run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotRun {
+    /// Unique name.
+    pub id: String,
+    /// Step kind.
+    pub uses: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// A figure that somebody else published.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Published {
+    /// Evaluation set; it belongs to ours of the same words, whatever their case, where ours may name its split as well.
+    pub dataset: String,
+    /// What was measured, in words.
+    pub system: String,
+    /// A label or an average, as in `scores`.
+    pub label: String,
+    /// The figure's name, as in `scores`.
+    pub metric: String,
+    /// The figure: 0 to 1, `mcc` from -1.
+    pub value: f64,
+    /// Where it stands.
+    pub source: String,
+}
+
+/// Two values of an axis of the matrix: without and with synthetic data. The axis `step` stands for the step's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Efficiency {
+    /// The axis.
+    pub axis: String,
+    /// Its value for systems that learnt from gold examples alone.
+    pub without: String,
+    /// Its value for systems that learnt from synthetic data first.
+    pub with: String,
 }
 
 /// An output of a step.
@@ -173,16 +223,32 @@ pub struct TrainingRun {
     pub points: Vec<HistoryPoint>,
 }
 
-/// Errors of one evaluation set.
+/// Errors of one system on one evaluation set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErrorSample {
     /// Evaluation set, as in its scores.
     pub dataset: String,
+    /// The system, as in its scores.
+    pub system: String,
     /// How many errors there are of each kind (`missed`, `spurious`, `boundary`, `label`, `both`).
     pub counts: Vec<Count>,
+    /// How many errors there are of each pair of labels: the cells of the confusion matrix that are not correct.
+    pub pairs: Vec<LabelPair>,
     /// The errors that are quoted; the caller caps their number.
     pub cases: Vec<ErrorCase>,
+}
+
+/// How often one label was taken for another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabelPair {
+    /// The gold label; none where gold has nothing.
+    pub gold: Option<String>,
+    /// The predicted label; none where nothing was predicted.
+    pub predicted: Option<String>,
+    /// How many.
+    pub count: u64,
 }
 
 /// What left the machine.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,20 @@ impl Default for EvaluateOptions {
     }
 }
 
-/// Options of `uses: report`: one HTML file about all that it needs.
+/// Two values of an axis of the matrix: how a model began that learnt from gold examples alone, and one that learnt from
+/// synthetic data first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EfficiencyOptions {
+    /// Axis that tells them apart; `step` for the name of the step that predicts.
+    pub axis: String,
+    /// Its value without synthetic data.
+    pub without: String,
+    /// Its value with synthetic data.
+    pub with: String,
+}
+
+/// Options of `uses: report`: a page, its twin in Markdown, and the data of its charts, about all that it needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct ReportOptions {
@@ -90,10 +104,15 @@ pub struct ReportOptions {
     pub title: String,
     /// Most errors quoted for each evaluation.
     pub error_examples: u32,
+    /// Figures of others, shown beside those of the same evaluation set: a TSV file with the columns dataset, system,
+    /// label, metric, value (in per cent) and source.
+    pub published: Option<PathBuf>,
+    /// Learning curves that are held against each other, to say how many labels synthetic data replaced.
+    pub efficiency: Option<EfficiencyOptions>,
 }
 
 impl Default for ReportOptions {
     fn default() -> Self {
-        Self { title: String::new(), error_examples: 50 }
+        Self { title: String::new(), error_examples: 50, published: None, efficiency: None }
     }
 }

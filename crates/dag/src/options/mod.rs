@@ -21,5 +21,5 @@ pub use learn::{
     ClassWeights, ComputeDevice, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule,
     TrainTagScheme,
 };
-pub use measure::{EvaluateOptions, Interval, ReportOptions};
+pub use measure::{EfficiencyOptions, EvaluateOptions, Interval, ReportOptions};
 pub use run::CommandOptions;

@@ -34,7 +34,7 @@ fn outputs_inherit_and_evaluation_is_the_gate() {
     check("restricted", "learn", &[("model", Synthetic), ("history", Synthetic)]);
     check("restricted", "mark", &[("predictions", Restricted)]);
     check("restricted", "score", &[("scores", Aggregate), ("errors", Restricted), ("comparisons", Aggregate)]);
-    check("restricted", "page", &[("report.html", Restricted)]);
+    check("restricted", "page", &[("report.html", Restricted), ("report.md", Restricted), ("plots", Restricted)]);
     check("restricted", "own", &[("scores", Restricted)]);
 }
 

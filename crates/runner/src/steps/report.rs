@@ -1,13 +1,14 @@
-use std::collections::{BTreeMap, BTreeSet};
+mod evaluations;
 
-use clinsynth_contract::{
-    Completion, EgressRecord, Entity, ErrorCase, Example, HistoryPoint, Quarantined, Score, Sensitivity,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use clinsynth_contract::{Completion, EgressRecord, Entity, Example, HistoryPoint, Quarantined, Sensitivity};
 use clinsynth_dag::{ReportOptions, StepKind};
 use clinsynth_prompting::Trial;
 use clinsynth_reporting::{
-    Count, DataCount, DropCount, EgressSummary, ErrorSample, HostCount, OutputSummary, Report, Setting, StepCost,
-    StepSummary, TrainingRun, render,
+    Count, DataCount, DropCount, Efficiency, EgressSummary, HostCount, NotRun, OutputSummary, Published, Report,
+    Setting, StepCost, StepSummary, TrainingRun, plots, read_published, render, render_markdown,
 };
 use clinsynth_store::Dataset;
 
@@ -21,10 +22,11 @@ use crate::steps::reasons::meaning;
 /// Texts quoted for each reason that something was set aside.
 const QUOTED_DROPS: usize = 3;
 
-/// One HTML file about all that the step needs.
+/// A page about all that the step needs, the same in Markdown, and the data of its charts.
 pub(crate) fn report(context: &mut Context<'_>, options: &ReportOptions) -> Result<Made, RunnerError> {
     let title = if options.title.is_empty() { context.plan.name.clone() } else { options.title.clone() };
     let (drops, flags) = set_aside(context)?;
+    let evaluations = evaluations::evaluations(context, options.error_examples as usize)?;
     let report = Report {
         title,
         pipeline: context.plan.name.clone(),
@@ -32,19 +34,57 @@ pub(crate) fn report(context: &mut Context<'_>, options: &ReportOptions) -> Resu
         labels: context.plan.labels.clone(),
         settings: settings(context)?,
         steps: steps(context),
+        not_run: not_run(context),
         data: data(context)?,
         drops,
         flags,
         history: history(context)?,
-        scores: context.rows::<Score>("scores")?,
-        errors: errors(context, options.error_examples as usize)?,
+        scores: evaluations.scores,
+        comparisons: evaluations.comparisons,
+        published: published(context)?,
+        efficiency: efficiency(options),
+        errors: evaluations.errors,
         egress: egress(context)?,
         costs: costs(context),
         sensitivity: context.sensitivity("report.html"),
     };
-    let path = context.out.join("report.html");
-    write_atomically(&path, render(&report)?.as_bytes())?;
-    Ok(Made { outputs: vec![Staged::plain("report.html", path, report.sensitivity)], ..Made::default() })
+    write(context, &report)
+}
+
+fn write(context: &Context<'_>, report: &Report) -> Result<Made, RunnerError> {
+    let [page, twin, folder] = ["report.html", "report.md", "plots"].map(|name| context.out.join(name));
+    write_atomically(&page, render(report)?.as_bytes())?;
+    write_atomically(&twin, render_markdown(report)?.as_bytes())?;
+    fs::create_dir_all(&folder).map_err(|source| RunnerError::Write { path: folder.clone(), source })?;
+    for plot in plots(report) {
+        write_atomically(&folder.join(format!("{}.csv", plot.name)), plot.csv.as_bytes())?;
+    }
+    let staged = |name: &str, path| Staged::plain(name, path, context.sensitivity(name));
+    let outputs = vec![staged("report.html", page), staged("report.md", twin), staged("plots", folder)];
+    Ok(Made { outputs, ..Made::default() })
+}
+
+fn efficiency(options: &ReportOptions) -> Option<Efficiency> {
+    let given = options.efficiency.as_ref()?;
+    let (axis, without, with) = (given.axis.clone(), given.without.clone(), given.with.clone());
+    Some(Efficiency { axis, without, with })
+}
+
+fn published(context: &Context<'_>) -> Result<Vec<Published>, RunnerError> {
+    let Some(path) = context.file("published") else { return Ok(Vec::new()) };
+    let read = |source| RunnerError::Read { path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(read)?;
+    Ok(read_published(&path.display().to_string(), &text)?)
+}
+
+/// Every step of the pipeline that was left out: a report takes what there is, and says what there is not.
+fn not_run(context: &Context<'_>) -> Vec<NotRun> {
+    let skipped = context.plan.skipped.iter().map(|step| NotRun {
+        id: step.id.clone(),
+        uses: step.uses.clone(),
+        reason: step.reason.clone(),
+    });
+    skipped.collect()
 }
 
 /// The distinct steps behind the inputs, in the order of the plan.
@@ -212,38 +252,6 @@ fn history(context: &Context<'_>) -> Result<Vec<TrainingRun>, RunnerError> {
         runs.push(TrainingRun { name: input.binding.from.clone(), points });
     }
     Ok(runs)
-}
-
-fn errors(context: &Context<'_>, quoted: usize) -> Result<Vec<ErrorSample>, RunnerError> {
-    let mut samples = Vec::new();
-    for input in context.named("errors") {
-        let cases = Dataset::<ErrorCase>::open(&input.path)?.read()?;
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        for case in &cases {
-            *counts.entry(case.kind.clone()).or_default() += 1;
-        }
-        samples.push(ErrorSample {
-            dataset: dataset_of(context, input)?,
-            counts: counts.into_iter().map(|(name, count)| Count::new(name, count)).collect(),
-            cases: spread(cases, quoted),
-        });
-    }
-    Ok(samples)
-}
-
-/// The evaluation set's name, as its scores carry it.
-fn dataset_of(context: &Context<'_>, errors: &Input) -> Result<String, RunnerError> {
-    let scores = context.named("scores").find(|input| input.binding.from == errors.binding.from);
-    let Some(scores) = scores else { return Ok(errors.binding.from.clone()) };
-    let first = Dataset::<Score>::open(&scores.path)?.read()?.into_iter().next();
-    Ok(first.map_or_else(|| errors.binding.from.clone(), |score| score.dataset))
-}
-
-/// At most `quoted` cases, evenly taken from all, so that the quoted ones are not those of the first documents alone.
-fn spread(cases: Vec<ErrorCase>, quoted: usize) -> Vec<ErrorCase> {
-    let total = cases.len();
-    let kept = |index: usize| total <= quoted || index * quoted / total != (index + 1) * quoted / total;
-    cases.into_iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, case)| case).collect()
 }
 
 /// What the `generate` steps before it noted of their cost.

@@ -1,0 +1,313 @@
+//! Label efficiency: how many more gold examples it takes without synthetic data to do as well as with it.
+
+use serde::Serialize;
+
+use crate::Efficiency;
+use crate::curves::{Series, numeric_axes, series};
+use crate::numbers::{counted, percent, thousands};
+use crate::scores::figure_name;
+use crate::sets::{EvaluationSet, STEP};
+
+/// Two learning curves held against each other.
+#[derive(Debug, Serialize)]
+pub(crate) struct Replaced {
+    pub(crate) dataset: String,
+    /// What both curves have in common, if there are several pairs of curves.
+    group: String,
+    metric: String,
+    sentence: String,
+    rows: Vec<Row>,
+    pub(crate) cells: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    examples: String,
+    with: String,
+    without: Option<String>,
+    needed: String,
+    replaced: String,
+}
+
+/// How many gold examples the curve without synthetic data takes to reach a figure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Needed<'t> {
+    /// Between two numbers that were tried.
+    About(f64),
+    /// Reached with the least that was tried.
+    AtMost(f64),
+    /// Not reached with the largest number that was tried; perhaps with a word, such as `all`.
+    MoreThan(f64, Option<&'t str>),
+}
+
+/// Every pair of curves that differ in the axis alone.
+pub(crate) fn replaced(set: &EvaluationSet<'_>, settings: &Efficiency) -> Vec<Replaced> {
+    let mut found = Vec::new();
+    for number in numeric_axes(set).iter().filter(|axis| **axis != settings.axis) {
+        let all = series(set, number);
+        let of_side = |value: &str| {
+            let on_side = |series: &&Series<'_>| series.fixed.get(&settings.axis).is_some_and(|found| found == value);
+            all.iter().filter(on_side).collect::<Vec<_>>()
+        };
+        for with in of_side(&settings.with) {
+            let others = |series: &Series<'_>| {
+                // Two steps never share a name: where the step itself tells them apart, it is the axis.
+                let mut fixed = series.fixed.clone();
+                fixed.remove(&settings.axis);
+                fixed
+            };
+            let twin = of_side(&settings.without).into_iter().find(|without| others(without) == others(with));
+            found.extend(twin.and_then(|without| compared(set, with, without, &settings.axis)));
+        }
+    }
+    if let [only] = found.as_mut_slice() {
+        only.group.clear();
+    }
+    found
+}
+
+/// In words, that no pair of curves was found; nothing when there is one.
+pub(crate) fn missing(sets: &[EvaluationSet<'_>], settings: &Efficiency) -> Option<String> {
+    let Efficiency { axis, without, with } = settings;
+    let found = sets.iter().any(|set| !replaced(set, settings).is_empty());
+    (!found).then(|| {
+        format!(
+            "Not computed: how many labels synthetic data replaced. No evaluation set has learning curves of three numbers or more with {axis}={without} and {axis}={with}."
+        )
+    })
+}
+
+fn compared(set: &EvaluationSet<'_>, with: &Series<'_>, without: &Series<'_>, axis: &str) -> Option<Replaced> {
+    let curve = numbered(without);
+    let words = without.points.iter().filter(|point| point.number.is_none());
+    let words: Vec<(&str, f64)> = words.map(|point| (point.text.as_str(), point.score.value)).collect();
+    let outcomes: Vec<(f64, f64, Needed<'_>)> =
+        numbered(with).into_iter().filter_map(|(k, value)| Some((k, value, needed(&curve, &words, value)?))).collect();
+    let &(k, value, first) = outcomes.first()?;
+    let common = with.fixed.iter().filter(|(name, _)| *name != axis && *name != STEP);
+    let group: Vec<String> = common.map(|(name, value)| format!("{name}={value}")).collect();
+    let row = |&(k, value, needed): &(f64, f64, Needed<'_>)| Row {
+        examples: count(k),
+        with: percent(value),
+        without: curve.iter().find(|(other, _)| other.total_cmp(&k).is_eq()).map(|(_, value)| percent(*value)),
+        needed: needed.words(),
+        replaced: replacement(k, needed),
+    };
+    let csv = |&(k, value, needed): &(f64, f64, Needed<'_>)| {
+        let (relation, number) = needed.parts();
+        let plain = [k, value, number].map(|figure| figure.to_string());
+        let [k_text, value_text, number_text] = plain;
+        vec![set.dataset.to_owned(), group.join(", "), k_text, value_text, relation.to_owned(), number_text]
+    };
+    Some(Replaced {
+        dataset: set.dataset.to_owned(),
+        metric: figure_name(&set.measure),
+        sentence: sentence(&figure_name(&set.measure), k, value, first),
+        rows: outcomes.iter().map(row).collect(),
+        cells: outcomes.iter().map(csv).collect(),
+        group: group.join(", "),
+    })
+}
+
+/// The points that have a number, with their figures.
+fn numbered(series: &Series<'_>) -> Vec<(f64, f64)> {
+    series.points.iter().filter_map(|point| Some((point.number?, point.score.value))).collect()
+}
+
+/// Where a curve first reaches a figure, by linear interpolation over the logarithm of the number of examples, and over
+/// the number itself next to 0; none for an empty curve.
+fn needed<'t>(curve: &[(f64, f64)], words: &[(&'t str, f64)], value: f64) -> Option<Needed<'t>> {
+    let &(first, first_value) = curve.first()?;
+    let &(last, _) = curve.last()?;
+    if first_value >= value {
+        return Some(if first == 0.0 { Needed::About(0.0) } else { Needed::AtMost(first) });
+    }
+    let rise = curve.windows(2).find(|pair| pair[1].1 >= value);
+    let word = words.iter().find(|(_, reached)| *reached >= value).map(|(word, _)| *word);
+    Some(rise.map_or(Needed::MoreThan(last, word), |pair| {
+        let ((from, low), (to, high)) = (pair[0], pair[1]);
+        let part = (value - low) / (high - low);
+        Needed::About(if from > 0.0 { from * (to / from).powf(part) } else { to * part })
+    }))
+}
+
+impl Needed<'_> {
+    const fn parts(self) -> (&'static str, f64) {
+        match self {
+            Self::About(number) => ("about", number),
+            Self::AtMost(number) => ("at most", number),
+            Self::MoreThan(number, _) => ("more than", number),
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Self::About(number) => format!("about {}", rounded(number)),
+            Self::AtMost(number) => format!("at most {}, the fewest tried", count(number)),
+            Self::MoreThan(number, Some(word)) => format!("more than {}; reached with {word}", count(number)),
+            Self::MoreThan(number, None) => format!("more than {}, the most tried", count(number)),
+        }
+    }
+}
+
+/// Labels that synthetic data replaced on top of `k` gold examples.
+fn replacement(k: f64, needed: Needed<'_>) -> String {
+    let (relation, number) = needed.parts();
+    let more = number - k;
+    match needed {
+        Needed::MoreThan(..) if more <= 0.0 => "some, but the numbers tried do not tell how many".to_owned(),
+        _ if more <= 0.0 => "none".to_owned(),
+        Needed::About(_) => format!("{relation} {}", rounded(more)),
+        _ => format!("{relation} {}", count(more)),
+    }
+}
+
+fn sentence(metric: &str, k: f64, value: f64, needed: Needed<'_>) -> String {
+    let given = if k == 0.0 { "no gold example".to_owned() } else { counted(k as u64, "gold example") };
+    let figure = percent(value);
+    let labels = match (replacement(k, needed), needed) {
+        (words, _) if words == "none" => "no labels".to_owned(),
+        (words, Needed::MoreThan(most, _)) if most <= k => words,
+        (words, _) => format!("{words} labels"),
+    };
+    let reason = match needed {
+        Needed::About(number) => format!("which takes about {} gold examples without it", rounded(number)),
+        Needed::AtMost(least) => {
+            format!("which {} reach without it, the fewest that were tried", counted(least as u64, "gold example"))
+        }
+        Needed::MoreThan(most, word) => {
+            let rest = word.map_or_else(|| ", the most that were tried".to_owned(), |word| format!(", but {word} do"));
+            format!("which without it {} do not reach{rest}", counted(most as u64, "gold example"))
+        }
+    };
+    format!("Synthetic data replaced {labels}: with it and {given}, {metric} is {figure}, {reason}.")
+}
+
+/// Two digits: more would promise what interpolation cannot keep.
+fn rounded(number: f64) -> String {
+    let unit = if number < 100.0 { 1.0 } else { 10_f64.powf(number.log10().floor() - 1.0) };
+    thousands(((number / unit).round() * unit) as u64)
+}
+
+fn count(number: f64) -> String {
+    if number.fract() == 0.0 { thousands(number as u64) } else { number.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clinsynth_contract::Score;
+
+    use super::*;
+    use crate::Report;
+    use crate::sets::evaluation_sets;
+
+    #[test]
+    fn what_is_needed_lies_between_the_numbers_that_were_tried() {
+        let check = |curve: &[(f64, f64)], value: f64, expected: Option<Needed<'_>>| {
+            let found = needed(curve, &[("all", 0.9)], value).map(|needed| match needed {
+                Needed::About(number) => Needed::About((number * 1e6).round() / 1e6),
+                other => other,
+            });
+            assert_eq!(found, expected, "{curve:?} at {value}");
+        };
+        let tried = [(10.0, 0.2), (1000.0, 0.6), (4000.0, 0.7)];
+        // Half of the way from 10 to 1,000 in the logarithm.
+        check(&tried, 0.4, Some(Needed::About(100.0)));
+        check(&tried, 0.6, Some(Needed::About(1000.0)));
+        check(&tried, 0.65, Some(Needed::About(2000.0)));
+        check(&tried, 0.2, Some(Needed::AtMost(10.0)));
+        check(&tried, 0.71, Some(Needed::MoreThan(4000.0, Some("all"))));
+        check(&tried, 0.91, Some(Needed::MoreThan(4000.0, None)));
+        check(&[(0.0, 0.1), (50.0, 0.5)], 0.3, Some(Needed::About(25.0)));
+        check(&[(0.0, 0.1), (50.0, 0.5)], 0.1, Some(Needed::About(0.0)));
+        // The first time counts, where a curve falls again.
+        check(&[(1.0, 0.1), (10.0, 0.5), (100.0, 0.4), (1000.0, 0.8)], 0.5, Some(Needed::About(10.0)));
+        check(&[], 0.5, None);
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_two_digits() {
+        assert_eq!([0.4, 7.6, 99.4, 244.0, 1_251.0].map(rounded), ["0", "8", "99", "240", "1,300"]);
+    }
+
+    fn check(systems: &[(&str, f64)], expected: &[(&str, &str)], rows: &[[&str; 4]]) {
+        let score = |&(system, value): &(&str, f64)| Score {
+            dataset: "dev".into(),
+            system: system.into(),
+            scheme: "strict".into(),
+            label: "micro avg".into(),
+            metric: "f1".into(),
+            value,
+            ..Score::default()
+        };
+        let report = Report { scores: systems.iter().map(score).collect(), ..Report::default() };
+        let settings = Efficiency { axis: "init".into(), without: "encoder".into(), with: "synthetic".into() };
+        let found = replaced(&evaluation_sets(&report)[0], &settings);
+        let sentences: Vec<_> = found.iter().map(|one| (one.group.as_str(), one.sentence.as_str())).collect();
+        assert_eq!(sentences, expected);
+        let shown = |row: &Row| {
+            let without = row.without.clone().unwrap_or_default();
+            [row.examples.clone(), row.with.clone(), without, row.replaced.clone()]
+        };
+        assert_eq!(found.iter().flat_map(|one| &one.rows).map(shown).collect::<Vec<_>>(), rows);
+    }
+
+    #[test]
+    fn the_sentence_says_how_many_labels_were_replaced() {
+        let without = [("p@init=encoder,size=10", 0.2), ("p@init=encoder,size=1000", 0.6)];
+        let with = |values: &[(&'static str, f64)]| [&without[..], values].concat();
+        check(
+            &with(&[
+                ("p@init=synthetic,size=0", 0.4),
+                ("p@init=synthetic,size=10", 0.5),
+                ("p@init=synthetic,size=all", 0.9),
+            ]),
+            &[(
+                "",
+                "Synthetic data replaced about 100 labels: with it and no gold example, strict F1 is 40.0, which takes about 100 gold examples without it.",
+            )],
+            &[["0", "40.0", "", "about 100"], ["10", "50.0", "20.0", "about 310"]],
+        );
+        check(
+            &with(&[("p@init=synthetic,size=10", 0.7), ("p@init=synthetic,size=100", 0.15)]),
+            &[(
+                "",
+                "Synthetic data replaced more than 990 labels: with it and 10 gold examples, strict F1 is 70.0, which without it 1,000 gold examples do not reach, the most that were tried.",
+            )],
+            &[["10", "70.0", "20.0", "more than 990"], ["100", "15.0", "", "none"]],
+        );
+        check(
+            &with(&[("p@init=synthetic,size=0", 0.1), ("p@init=synthetic,size=5", 0.15)]),
+            &[(
+                "",
+                "Synthetic data replaced at most 10 labels: with it and no gold example, strict F1 is 10.0, which 10 gold examples reach without it, the fewest that were tried.",
+            )],
+            &[["0", "10.0", "", "at most 10"], ["5", "15.0", "", "at most 5"]],
+        );
+        check(&without, &[], &[]);
+    }
+
+    #[test]
+    fn the_step_can_be_the_axis() {
+        let settings = Efficiency { axis: "step".into(), without: "gold".into(), with: "both".into() };
+        let systems = [
+            ("gold@size=1", 0.1),
+            ("gold@size=4", 0.3),
+            ("gold@size=16", 0.5),
+            ("both@size=1", 0.3),
+            ("both@size=4", 0.4),
+        ];
+        let score = |(system, value): (&str, f64)| Score {
+            system: system.into(),
+            scheme: "strict".into(),
+            label: "micro avg".into(),
+            metric: "f1".into(),
+            value,
+            ..Score::default()
+        };
+        let report = Report { scores: systems.map(score).to_vec(), ..Report::default() };
+        let found = replaced(&evaluation_sets(&report)[0], &settings);
+        let replaced: Vec<_> = found[0].rows.iter().map(|row| row.replaced.as_str()).collect();
+        assert_eq!(replaced, ["about 3", "about 4"]);
+    }
+}
