@@ -9,6 +9,7 @@ mod corpora;
 mod data;
 mod environment;
 mod interruption;
+mod joint;
 mod layers;
 mod pipeline_file;
 mod relations;

@@ -55,7 +55,7 @@ steps:
     needs: [generate, curate, train, heldout, evaluate]
 ";
 
-fn place() -> Workplace {
+pub(crate) fn place() -> Workplace {
     let place = Workplace::new();
     place.write("pipeline.yaml", PIPELINE);
     place.write("re.jsonl", &recordings(24, "topic"));

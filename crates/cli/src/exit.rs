@@ -97,6 +97,7 @@ fn of_runner(error: &RunnerError) -> Exit {
         | RunnerError::NotReady { .. }
         | RunnerError::Skipped { .. }
         | RunnerError::NoSuchOutput { .. }
+        | RunnerError::OtherExamples { .. }
         | RunnerError::Read { .. }
         | RunnerError::Json { .. }
         | RunnerError::Contract(_)

@@ -1,5 +1,6 @@
 //! From labelled texts as a model wrote them to a data set worth training on: filters, duplicates, decontamination,
-//! consistency of mentions and a split by topic. Whatever is set aside has a row with its reason.
+//! consistency of mentions and a split by topic. Whatever is set aside has a row with its reason. What counts as the same
+//! mention also makes a [`Dictionary`], which finds mentions by their names.
 //!
 //! ```
 //! use clinsynth_contract::{Entity, Example, Span};
@@ -26,6 +27,7 @@
 mod characters;
 mod contamination;
 mod curate;
+mod dictionary;
 mod duplicates;
 mod error;
 mod ledger;
@@ -38,6 +40,7 @@ mod split;
 mod tokens;
 
 pub use curate::{Curated, curate};
+pub use dictionary::Dictionary;
 pub use error::CurationError;
 pub use ledger::STAGE;
 pub use reason::Reason;

@@ -1,20 +1,18 @@
 //! Consistency of mentions over the data set: the commonest fault of generated labels is a mention left unlabelled.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use clinsynth_contract::{CharOffsets, Entity, Example, Origin, Relation, Span};
 
+use crate::dictionary::{Lengths, Occurrence, key, occurrences};
 use crate::ledger::Ledger;
-use crate::tokens::tokens;
 use crate::{MentionPolicy, MentionSettings, Reason};
-
-/// Longest string that is compared with exact case when it has two capitals: an abbreviation (`ALL` is not `all`).
-const ABBREVIATION: usize = 6;
 
 /// How often a string is labelled, and how often it stands bare.
 #[derive(Debug, Default)]
-struct Usage {
-    labels: BTreeMap<String, u32>,
+pub(crate) struct Usage {
+    pub(crate) labels: BTreeMap<String, u32>,
     bare: u32,
 }
 
@@ -24,15 +22,9 @@ impl Usage {
     }
 
     /// The label of most mentions; the first by name among equals.
-    fn usual(&self) -> &str {
+    pub(crate) fn usual(&self) -> &str {
         self.labels.iter().rev().max_by_key(|&(_, count)| count).map_or("", |(label, _)| label)
     }
-}
-
-/// A whole-word occurrence of a string outside any mention.
-struct Bare {
-    span: Span,
-    key: String,
 }
 
 /// Flags label conflicts and forgotten mentions, and treats the latter by the policy.
@@ -46,14 +38,15 @@ pub(crate) fn check_mentions(examples: Vec<Example>, settings: &MentionSettings,
         flag_conflicts(example, &usages, ledger);
     }
     usages.retain(|_, usage| usage.labelled() >= settings.min_count);
-    let lengths = lengths_by_first_word(&examples, &usages);
-    let bare: Vec<Vec<Bare>> = examples.iter().map(|example| bare_occurrences(example, &usages, &lengths)).collect();
+    let lengths = lengths(&examples, &usages);
+    let bare: Vec<Vec<Occurrence>> =
+        examples.iter().map(|example| bare_occurrences(example, &usages, &lengths)).collect();
     for occurrence in bare.iter().flatten() {
         if let Some(usage) = usages.get_mut(&occurrence.key) {
             usage.bare += 1;
         }
     }
-    let is_forgotten = |occurrence: &Bare| {
+    let is_forgotten = |occurrence: &Occurrence| {
         usages.get(&occurrence.key).is_some_and(|usage| {
             let labelled = f64::from(usage.labelled());
             labelled >= settings.min_share * (labelled + f64::from(usage.bare))
@@ -69,13 +62,13 @@ pub(crate) fn check_mentions(examples: Vec<Example>, settings: &MentionSettings,
 
 fn apply_policy(
     mut example: Example,
-    forgotten: &[Bare],
+    forgotten: &[Occurrence],
     usages: &HashMap<String, Usage>,
     policy: MentionPolicy,
     ledger: &mut Ledger,
 ) -> Option<Example> {
-    let finding = |occurrence: &Bare| {
-        let Bare { span, key } = occurrence;
+    let finding = |occurrence: &Occurrence| {
+        let Occurrence { span, key } = occurrence;
         let usage = &usages[key];
         let (labelled, all) = (usage.labelled(), usage.labelled() + usage.bare);
         let label = usage.usual();
@@ -120,18 +113,6 @@ fn add_mentions(example: &mut Example, added: Vec<Entity>) {
     example.entities = placed.into_iter().map(|(_, entity)| entity).collect();
 }
 
-/// The form in which strings are compared: exact for abbreviations, else lower case; one space for white space.
-fn key(string: &str) -> String {
-    let capitals = string.chars().filter(|c| c.is_uppercase()).count();
-    if capitals >= 2 && string.chars().count() <= ABBREVIATION {
-        string.to_owned()
-    } else if string.contains("  ") || string.contains(|c: char| c.is_whitespace() && c != ' ') {
-        string.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-    } else {
-        string.to_lowercase()
-    }
-}
-
 /// The mentions of an example with their keys.
 fn mentions(example: &Example) -> Vec<(&Entity, String)> {
     let offsets = CharOffsets::new(&example.text);
@@ -164,61 +145,31 @@ fn flag_conflicts(example: &Example, usages: &HashMap<String, Usage>, ledger: &m
     }
 }
 
-/// How many tokens the known strings have, longest first, by their first token in lower case.
-type Lengths = HashMap<String, Vec<usize>>;
-
-fn lengths_by_first_word(examples: &[Example], usages: &HashMap<String, Usage>) -> Lengths {
-    let mut lengths = Lengths::new();
+/// How long the labelled strings that count are.
+fn lengths(examples: &[Example], usages: &HashMap<String, Usage>) -> Lengths {
+    let mut lengths = Lengths::default();
     for example in examples {
         let offsets = CharOffsets::new(&example.text);
-        for entity in &example.entities {
-            let Ok(slice) = offsets.slice(entity.span()) else { continue };
-            if !usages.contains_key(&key(slice)) {
-                continue;
-            }
-            let cut = tokens(slice);
-            if let Some(first) = cut.first() {
-                lengths.entry(slice[first.from..first.to].to_lowercase()).or_default().push(cut.len());
+        for slice in example.entities.iter().filter_map(|entity| offsets.slice(entity.span()).ok()) {
+            if usages.contains_key(&key(slice)) {
+                lengths.add(slice);
             }
         }
-    }
-    for known in lengths.values_mut() {
-        known.sort_unstable_by(|a, b| b.cmp(a));
-        known.dedup();
     }
     lengths
 }
 
 /// The leftmost, longest known strings of a text that touch no mention.
-fn bare_occurrences(example: &Example, usages: &HashMap<String, Usage>, lengths: &Lengths) -> Vec<Bare> {
+fn bare_occurrences(example: &Example, usages: &HashMap<String, Usage>, lengths: &Lengths) -> Vec<Occurrence> {
     let text = example.text.as_str();
-    let cut = tokens(text);
     let is_free = |span: Span| !example.entities.iter().any(|entity| entity.span().overlaps(span));
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < cut.len() {
-        let known = lengths.get(&text[cut[at].from..cut[at].to].to_lowercase());
-        let longest = known.into_iter().flatten().find_map(|&length| {
-            let window = cut.get(at..at + length)?;
-            let (from, to) = (window[0].from, window[length - 1].to);
-            let span = Span::new(window[0].span.start, window[length - 1].span.end);
-            let key = key(&text[from..to]);
-            (stands_alone(text, from, to) && is_free(span) && usages.contains_key(&key))
-                .then_some((length, Bare { span, key }))
-        });
-        match longest {
-            Some((length, bare)) => {
-                found.push(bare);
-                at += length;
-            }
-            None => at += 1,
-        }
-    }
-    found
+    occurrences(text, lengths, |found, bytes| {
+        stands_alone(text, bytes) && is_free(found.span) && usages.contains_key(&found.key)
+    })
 }
 
 /// Whether no hyphen or dash joins a stretch of text to what stands beside it.
-fn stands_alone(text: &str, from: usize, to: usize) -> bool {
+fn stands_alone(text: &str, bytes: Range<usize>) -> bool {
     let dash = |c: char| matches!(c, '-' | '\u{2010}'..='\u{2014}' | '/');
-    !text[..from].ends_with(dash) && !text[to..].starts_with(dash)
+    !text[..bytes.start].ends_with(dash) && !text[bytes.end..].starts_with(dash)
 }

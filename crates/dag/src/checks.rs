@@ -63,9 +63,12 @@ pub(crate) fn check_kind(
     match kind {
         StepKind::Command(options) => problems.extend(check_command(options, with)),
         StepKind::Train(options) => problems.extend(check_train(options, &labels.names(), with)),
-        StepKind::Predict(options) if options.int8 && options.device == ComputeDevice::Cuda => {
-            let message = "`int8` is made for the processor: drop it, or `device: cuda`";
-            problems.push(with.nearest(&["int8"]).problem(message));
+        StepKind::Predict(options) => {
+            if options.int8 && options.device == ComputeDevice::Cuda {
+                let message = "`int8` is made for the processor: drop it, or `device: cuda`";
+                problems.push(with.nearest(&["int8"]).problem(message));
+            }
+            problems.extend(unknown_labels("dictionary", options.dictionary.keys(), &labels.names(), with));
         }
         StepKind::Curate(options) if options.min_words > options.max_words => {
             problems.push(with.nearest(&["min-words"]).problem("`min-words` is above `max-words`"));
@@ -209,13 +212,24 @@ fn check_generate(options: &GenerateOptions, labels: &[String], with: &Node) -> 
     if options.count.zip(options.max_candidates).is_some_and(|(count, most)| most < count) {
         complain("max-candidates", "`max-candidates` is below `count`");
     }
-    for label in options.vocabularies.keys().filter(|label| !labels.contains(label)) {
-        let known = || labels.iter().map(String::as_str);
-        let node = with.nearest(&["vocabularies"]);
-        let problem = node.nearest(&[label]).problem(format!("`{label}` is none of the pipeline's labels"));
-        problems.push(problem.suggest(label, known()).or_list("labels", known()));
-    }
+    problems.extend(unknown_labels("vocabularies", options.vocabularies.keys(), labels, with));
     problems
+}
+
+/// Keys of an option that are to be labels and are none.
+fn unknown_labels<'k>(
+    option: &str,
+    keys: impl Iterator<Item = &'k String>,
+    labels: &[String],
+    with: &Node,
+) -> Vec<Diagnostic> {
+    let known = || labels.iter().map(String::as_str);
+    let node = with.nearest(&[option]);
+    let problem = |label: &String| {
+        let problem = node.nearest(&[label]).problem(format!("`{label}` is none of the pipeline's labels"));
+        problem.suggest(label, known()).or_list("labels", known())
+    };
+    keys.filter(|label| !labels.contains(label)).map(problem).collect()
 }
 
 fn check_command(options: &CommandOptions, with: &Node) -> Vec<Diagnostic> {

@@ -1,5 +1,6 @@
 //! Files outside the store that a step reads.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::nearest;
@@ -85,13 +86,7 @@ fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
             ];
             let given = optional.into_iter().filter_map(|(role, path)| Some((role, path?)));
             let plain = std::iter::once(("template", &options.template)).chain(given);
-            let vocabulary = |(label, path): (&String, &'n PathBuf)| Named {
-                role: format!("vocabularies {label}"),
-                path,
-                form: Form::File,
-                node: with.nearest(&["vocabularies"]).nearest(&[label]),
-            };
-            let vocabularies = options.vocabularies.iter().map(vocabulary);
+            let vocabularies = by_label("vocabularies", &options.vocabularies, with);
             plain.map(|(role, path)| option(role, path, Form::File)).chain(vocabularies).collect()
         }
         StepKind::Import(options) => vec![option("path", &options.path, Form::Any)],
@@ -110,8 +105,23 @@ fn named<'n>(kind: &'n StepKind, with: &'n Node) -> Vec<Named<'n>> {
         StepKind::Report(options) => {
             options.published.as_ref().map(|path| option("published", path, Form::File)).into_iter().collect()
         }
-        StepKind::Curate(_) | StepKind::Predict(_) | StepKind::Evaluate(_) => Vec::new(),
+        StepKind::Predict(options) => by_label("dictionary", &options.dictionary, with).collect(),
+        StepKind::Curate(_) | StepKind::Evaluate(_) => Vec::new(),
     }
+}
+
+/// An option with a file for each label.
+fn by_label<'n>(
+    option: &'static str,
+    files: &'n BTreeMap<String, PathBuf>,
+    with: &'n Node,
+) -> impl Iterator<Item = Named<'n>> {
+    files.iter().map(move |(label, path)| Named {
+        role: format!("{option} {label}"),
+        path,
+        form: Form::File,
+        node: with.nearest(&[option]).nearest(&[label]),
+    })
 }
 
 fn missing(node: &Node, what: &str, path: &Path, full: &Path) -> Diagnostic {

@@ -6,7 +6,7 @@ use clinsynth_contract::Sensitivity;
 
 use crate::kind::{Arity, Uses};
 use crate::node::Node;
-use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind, Strategy};
+use crate::{Diagnostic, Endpoint, InputBinding, Output, OutputForm, PlannedStep, StepKind, Strategy, Task};
 
 /// A step whose inputs are looked for.
 pub(crate) struct Taker<'t> {
@@ -23,7 +23,7 @@ pub(crate) struct Taker<'t> {
 impl Taker<'_> {
     /// The step's inputs, in the order of `needs`.
     pub(crate) fn bind(&self) -> Result<Vec<InputBinding>, Vec<Diagnostic>> {
-        let Some(wanted) = self.kind.uses().inputs() else { return Ok(self.everything()) };
+        let Some(wanted) = self.kind.inputs() else { return Ok(self.everything()) };
         let (apart, set_apart) = self.set_apart()?;
         let is_apart = |giver: &PlannedStep| set_apart.contains(&giver.step.as_str());
         let mut problems = Vec::new();
@@ -34,7 +34,7 @@ impl Taker<'_> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        if let Some(problem) = self.other_examples() {
+        if let Some(problem) = self.other_examples().or_else(|| self.unusable_mentions()) {
             return Err(vec![problem]);
         }
         let is_wanted = |output: &Output| wanted.iter().any(|(name, _)| *name == output.name);
@@ -57,20 +57,27 @@ impl Taker<'_> {
         self.needed.iter().copied().filter(gives).filter(move |giver| self.takes_of(giver, name))
     }
 
-    /// Whether an output of that name is looked at: a model that was asked directly gives examples beside its predictions,
-    /// and those are not the gold that the predictions are scored against.
+    /// Whether an output of that name is looked at: a model that was asked directly gives examples beside its predictions.
+    /// They are not the gold that predictions are scored against; but they are what another model is to predict.
     fn takes_of(&self, giver: &PlannedStep, name: &str) -> bool {
-        let predicts = || giver.outputs.iter().any(|output| output.name == "predictions");
-        !(matches!(self.kind, StepKind::Evaluate(_)) && name == "examples" && predicts())
+        let gives = |name: &str| giver.outputs.iter().any(|output| output.name == name);
+        match self.kind {
+            StepKind::Evaluate(_) => !(name == "examples" && gives("predictions")),
+            StepKind::Predict(_) => !(name == "predictions" && gives("examples")),
+            _ => true,
+        }
     }
 
     /// Steps whose examples have a part of their own, with its name: those that others must not resemble, that prompts
     /// show, or that a model learned from.
     fn set_apart(&self) -> Result<(&'static str, Vec<&str>), Vec<Diagnostic>> {
         let (name, option, steps) = match self.kind {
-            StepKind::Curate(options) => ("against", "against", &options.against),
-            StepKind::Evaluate(options) => ("training", "training", &options.training),
-            StepKind::Generate(options) => ("demonstrations", "demonstrations-from", &options.demonstrations_from),
+            StepKind::Curate(options) => ("against", "against", options.against.as_slice()),
+            StepKind::Evaluate(options) => ("training", "training", options.training.as_slice()),
+            StepKind::Generate(options) => {
+                ("demonstrations", "demonstrations-from", options.demonstrations_from.as_slice())
+            }
+            StepKind::Predict(options) => ("dictionary", "dictionary-from", options.dictionary_from.as_slice()),
             _ => return Ok(("", Vec::new())),
         };
         let with = self.node.nearest(&["with"]);
@@ -108,6 +115,39 @@ impl Taker<'_> {
                 .problem(message)
                 .help("predictions and gold must be of the same examples"),
         )
+    }
+
+    /// Predicted mentions that the model of the step can make nothing of, or that are those of other texts.
+    fn unusable_mentions(&self) -> Option<Diagnostic> {
+        let StepKind::Predict(_) = self.kind else { return None };
+        let given = self.givers("predictions").next()?;
+        let (step, mentions) = (self.step, &given.step);
+        let complain = |message: String, help: &str| {
+            Some(self.node.item("needs", mentions).problem(message).help(help.to_owned()))
+        };
+        let (texts, model) = (self.givers("examples").next()?, self.givers("model").next()?);
+        let mut read = given.inputs.iter().filter(|input| input.name == "examples");
+        if let Some(other) = read.find(|input| input.from != texts.id) {
+            let message = format!(
+                "`{step}` would judge what `{mentions}` found in `{}` as mentions in `{}`",
+                other.from, texts.id
+            );
+            return complain(message, "mentions and texts must be of the same examples");
+        }
+        let StepKind::Train(options) = &model.kind else { return None };
+        let model = &model.step;
+        if options.task == Task::Ner {
+            let message =
+                format!("`{step}` takes mentions from `{mentions}`, but the model of `{model}` marks its own");
+            return complain(message, "predicted mentions are for a model of relations (`task: re`)");
+        }
+        if options.pairs.between.is_empty() {
+            let message = format!(
+                "the model of `{model}` judges pairs that examples list, and `{mentions}` lists mentions alone"
+            );
+            return complain(message, &format!("say under `pairs.between` of `{model}` which pairs are judged"));
+        }
+        None
     }
 
     fn check_count(&self, name: &str, arity: Arity, givers: &[&PlannedStep]) -> Option<Diagnostic> {

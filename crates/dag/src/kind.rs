@@ -18,7 +18,7 @@ pub enum StepKind {
     Curate(CurateOptions),
     /// An encoder is fine-tuned on examples.
     Train(TrainOptions),
-    /// A trained model marks mentions in examples.
+    /// A trained model or a dictionary marks mentions in examples, or a model judges pairs of them.
     Predict(PredictOptions),
     /// Predictions are scored against gold examples.
     Evaluate(EvaluateOptions),
@@ -44,6 +44,14 @@ impl StepKind {
             Self::Evaluate(_) => Uses::Evaluate,
             Self::Report(_) => Uses::Report,
             Self::Command(_) => Uses::Command,
+        }
+    }
+
+    /// The inputs as [`Uses::inputs`] gives them, but that a dictionary takes the place of a model.
+    pub(crate) fn inputs(&self) -> Option<&'static [(&'static str, Arity)]> {
+        match self {
+            Self::Predict(options) if options.by_dictionary() => Some(&[("examples", Arity::One)]),
+            _ => self.uses().inputs(),
         }
     }
 }
@@ -141,7 +149,7 @@ impl Uses {
             Self::Import => Some(&[]),
             Self::Curate => Some(&[("examples", Arity::Some)]),
             Self::Train => Some(&[("examples", Arity::One), ("model", Arity::Optional)]),
-            Self::Predict => Some(&[("model", Arity::One), ("examples", Arity::One)]),
+            Self::Predict => Some(&[("model", Arity::One), ("examples", Arity::One), ("predictions", Arity::Optional)]),
             Self::Evaluate => Some(&[("examples", Arity::One), ("predictions", Arity::Some)]),
             Self::Report | Self::Command => None,
         }
@@ -172,7 +180,11 @@ impl Uses {
             Self::Import => &[("path", PATH), ("sensitivity", "counts as the step's sensitivity")],
             Self::Curate => &[("against", "step names: the inputs' digests count instead")],
             Self::Train => &[("checkpoint-steps", "a resumed run equals an uninterrupted one")],
-            Self::Predict => &[("batch-tokens", "the way to compute, not what is computed")],
+            Self::Predict => &[
+                ("batch-tokens", "the way to compute, not what is computed"),
+                ("dictionary", PATH),
+                ("dictionary-from", "a step name: the input's digest counts instead"),
+            ],
             Self::Command => &[("deps", PATH), ("sensitivity", "counts as the step's sensitivity")],
             Self::Evaluate => &[("training", "step names: the inputs' digests count instead")],
             Self::Report => &[("published", PATH)],

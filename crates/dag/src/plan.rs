@@ -176,7 +176,11 @@ impl Plan {
 impl PlannedStep {
     /// Processor cores that it takes on a machine that has `cores`.
     pub fn cpus(&self, cores: u32) -> u32 {
-        let all = matches!(self.kind, StepKind::Train(_) | StepKind::Predict(_));
+        let all = match &self.kind {
+            StepKind::Train(_) => true,
+            StepKind::Predict(options) => !options.by_dictionary(),
+            _ => false,
+        };
         self.resources.cpus.unwrap_or(if all { cores } else { 1 }).min(cores)
     }
 

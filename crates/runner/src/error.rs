@@ -76,6 +76,14 @@ pub enum RunnerError {
         /// What is missing, and the likely cause.
         what: String,
     },
+    /// Predicted mentions are not those of the examples that they are to be judged in.
+    #[error("step `{step}` finds no predicted mentions for example `{example}`: they must be of the same examples")]
+    OtherExamples {
+        /// The step.
+        step: String,
+        /// An example without a row.
+        example: String,
+    },
     /// The user's own program failed.
     #[error("`{command}` {outcome}")]
     Command {

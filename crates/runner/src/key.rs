@@ -102,6 +102,7 @@ impl<'a> KeyMaker<'a> {
                     ("encoder weights", encoder.join("model.safetensors")),
                 ]
             }
+            StepKind::Predict(options) if options.by_dictionary() => Vec::new(),
             StepKind::Train(_) | StepKind::Predict(_) => vec![("onnxruntime", library()?)],
             _ => Vec::new(),
         })

@@ -34,7 +34,7 @@ impl Machine {
                         self.encoder_with(&encoder_of(step, options), observer)?;
                     }
                 }
-                StepKind::Predict(_) => {
+                StepKind::Predict(options) if !options.by_dictionary() => {
                     self.library_with(observer)?;
                 }
                 _ => {}

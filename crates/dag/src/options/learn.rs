@@ -1,4 +1,5 @@
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -236,10 +237,16 @@ impl TrainOptions {
     }
 }
 
-/// Options of `uses: predict`: a trained model marks mentions in examples.
+/// Options of `uses: predict`: a trained model, or a dictionary, marks mentions in examples; a model of relations judges
+/// pairs of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct PredictOptions {
+    /// In place of a model: vocabulary of each label (OBO, TSV or a plain list), whose names are found in the texts.
+    pub dictionary: BTreeMap<String, PathBuf>,
+    /// In place of a model: step of `needs` whose examples' mentions (of the train split, where they are split) are found
+    /// in the texts, under the label that each has most often.
+    pub dictionary_from: Option<String>,
     /// Mentions scored below it are left out.
     #[serde(deserialize_with = "bounds::fraction")]
     #[schemars(range(min = 0, max = 1))]
@@ -256,6 +263,20 @@ pub struct PredictOptions {
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { min_score: 0.0, batch_tokens: 2048, int8: false, device: ComputeDevice::Cpu }
+        Self {
+            dictionary: BTreeMap::new(),
+            dictionary_from: None,
+            min_score: 0.0,
+            batch_tokens: 2048,
+            int8: false,
+            device: ComputeDevice::Cpu,
+        }
+    }
+}
+
+impl PredictOptions {
+    /// Whether names are looked up and no model is asked.
+    pub fn by_dictionary(&self) -> bool {
+        !self.dictionary.is_empty() || self.dictionary_from.is_some()
     }
 }

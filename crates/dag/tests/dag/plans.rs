@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clinsynth_contract::Split;
+use clinsynth_contract::{Sensitivity, Split};
 use clinsynth_dag::{OutputForm, Plan, PlannedStep, StepKind};
 use serde_json::json;
 
@@ -42,6 +42,18 @@ fn the_shipped_pipeline_is_planned() {
     let StepKind::Generate(heldout) = &plan.step("heldout").unwrap().kind else { panic!() };
     assert_eq!(heldout.split, Some(Split::Test));
     assert_eq!(heldout.template, PathBuf::from("prompts/ner.md.j2"), "the merge key brings the shared options");
+}
+
+#[test]
+fn mentions_and_then_relations_are_planned() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/ner-then-re.yaml");
+    let plan = clinsynth_dag::read_plan(&path, &[]).unwrap();
+    let expected = [("model", "train-relations"), ("examples", "heldout"), ("predictions", "mentions")];
+    assert_eq!(sources(plan.step("relations").unwrap()), expected);
+    let texts = format!("texts={}", Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").display());
+    let plan = clinsynth_dag::read_plan(&path, &[texts]).unwrap();
+    let judged = plan.step("texts-relations").unwrap();
+    assert_eq!((sources(judged)[2], judged.sensitivity), (("predictions", "texts-mentions"), Sensitivity::Restricted));
 }
 
 #[test]
@@ -111,6 +123,62 @@ fn predictions_of_several_instances_are_runs_of_systems() {
     };
     check("", &["mark@size=small", "mark@size=large", "mark@size=small", "mark@size=large", "guess"]);
     check(", over: size", &["mark@seed=0", "mark@seed=0", "mark@seed=1", "mark@seed=1", "guess"]);
+}
+
+const PAIRS: &str = "relations: [related, none], pairs: {between: [[Disease, Disease]], unlisted: none}";
+
+/// Texts, a model of mentions and one of relations; `mark` marks mentions, and `judge` is to judge pairs of them.
+fn judging(relation_options: &str, judge: &str) -> String {
+    lines(&[
+        generate("write"),
+        import("gold", "public"),
+        "  learn: {uses: train, needs: [write]}".to_owned(),
+        format!("  relate: {{uses: train, needs: [write], with: {{task: re, {relation_options}}}}}"),
+        "  mark: {uses: predict, needs: [learn, gold]}".to_owned(),
+        format!("  judge: {{uses: predict, {judge}}}"),
+    ])
+}
+
+#[test]
+fn predicted_mentions_take_the_place_of_the_examples_own() {
+    let planned = plan(&judging(PAIRS, "needs: [relate, gold, mark]"), &[]).unwrap();
+    let expected = [("model", "relate"), ("examples", "gold"), ("predictions", "mark")];
+    assert_eq!(sources(planned.step("judge").unwrap()), expected);
+    let check = |options: &str, judge: &str, expected: &str| {
+        let error = plan(&judging(options, judge), &[]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check(PAIRS, "needs: [learn, gold, mark]", "the model of `learn` marks its own");
+    check(PAIRS, "needs: [relate, write, mark]", "would judge what `mark` found in `gold` as mentions in `write`");
+    check("relations: [related, none]", "needs: [relate, gold, mark]", "say under `pairs.between` of `relate`");
+}
+
+#[test]
+fn a_dictionary_takes_the_place_of_a_model() {
+    let steps = |step: &str| {
+        lines(&[generate("write"), import("gold", "public"), format!("  look: {{uses: predict, {step}}}")])
+    };
+    let planned = plan(&steps("needs: [write, gold], with: {dictionary-from: write}"), &[]).unwrap();
+    let look = planned.step("look").unwrap();
+    assert_eq!(sources(look), [("dictionary", "write"), ("examples", "gold")]);
+    assert_eq!(look.cpus(8), 1);
+    let keys = look.key_components();
+    assert!(!keys.keys().any(|key| key.contains("dictionary")), "{keys:?}");
+    let planned = plan(&steps("needs: [gold], with: {dictionary: {Disease: seeds.tsv}}"), &[]).unwrap();
+    let look = planned.step("look").unwrap();
+    assert_eq!(sources(look), [("examples", "gold")]);
+    assert_eq!(look.files[0].role, "dictionary Disease");
+    let check = |step: &str, expected: &str| {
+        let error = plan(&steps(step), &[]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check("needs: [gold], with: {dictionary: {Disaese: seeds.tsv}}", "`Disaese` is none of the pipeline's labels");
+    check("needs: [gold], with: {dictionary: {Disease: seed.tsv}}", "there is no file `seed.tsv`");
+    check(
+        "needs: [gold], with: {dictionary-from: write}",
+        "`dictionary-from` names `write`, which is no step in `needs`",
+    );
+    check("needs: [gold]", "`look` takes `model`");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod ask;
 mod command;
 mod curate;
+mod dictionary;
 mod evaluate;
 mod generate;
 mod import;

@@ -2,31 +2,65 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use clinsynth_contract::{Example, Prediction, ScoredRelation, ScoredSpan};
+use clinsynth_contract::{Entity, Example, Prediction, ScoredRelation, ScoredSpan};
 use clinsynth_dag::{ComputeDevice, PredictOptions};
 use clinsynth_encoding::{Encoded, Encoder, EncodingSettings, PairSettings, Text};
 use clinsynth_inference::{InferenceError, InferenceSettings, PairClassifier, Tagger};
 use clinsynth_runtime::{Device, Runtime};
 
+use super::dictionary::look_up;
 use super::train::{ENCODING, PAIRS};
 use crate::RunnerError;
 use crate::execute::{Context, Made};
 use crate::layout::read_json;
 
-/// A trained model marks mentions in the examples' texts, or says how their mentions are related; the examples' own
-/// labels of either are not looked at.
+/// A trained model or a dictionary marks mentions in the examples' texts, whose own labels are not looked at; or a model
+/// says how mentions are related: the examples' own, or those that another step predicted.
 pub(crate) fn predict(context: &mut Context<'_>, options: &PredictOptions) -> Result<Made, RunnerError> {
-    let model = context.path("model")?.to_owned();
     let examples: Vec<Example> = context.rows("examples")?;
-    let mut predictions = match read_json::<PairSettings>(&model.join(PAIRS))? {
-        Some(pairs) => relations(context, options, &model, &examples, &pairs)?,
-        None => mentions(context, options, &model, &examples)?,
+    let mut predictions = if options.by_dictionary() {
+        look_up(context, options, &examples)?
+    } else {
+        let model = context.path("model")?.to_owned();
+        match read_json::<PairSettings>(&model.join(PAIRS))? {
+            Some(pairs) if context.named("predictions").next().is_some() => {
+                related(context, options, &model, examples, &pairs)?
+            }
+            Some(pairs) => relations(context, options, &model, &examples, &pairs)?,
+            None => mentions(context, options, &model, &examples)?,
+        }
     };
     let sensitivity = context.sensitivity("predictions");
     for prediction in &mut predictions {
         prediction.sensitivity = prediction.sensitivity.max(sensitivity);
     }
     Ok(Made { outputs: vec![context.write("predictions", predictions)?], ..Made::default() })
+}
+
+/// The mentions that another step predicted, with the relation of each pair.
+fn related(
+    context: &mut Context<'_>,
+    options: &PredictOptions,
+    model: &Path,
+    mut examples: Vec<Example>,
+    pairs: &PairSettings,
+) -> Result<Vec<Prediction>, RunnerError> {
+    let found: Vec<Prediction> = context.rows("predictions")?;
+    let found: BTreeMap<&str, &Prediction> = found.iter().map(|row| (row.example.as_str(), row)).collect();
+    let mut given = Vec::with_capacity(examples.len());
+    for example in &mut examples {
+        let row = found
+            .get(example.id.as_str())
+            .ok_or_else(|| RunnerError::OtherExamples { step: context.step.id.clone(), example: example.id.clone() })?;
+        example.entities = row.spans.iter().map(|span| Entity::new(span.span(), &span.label)).collect();
+        example.relations.clear();
+        given.push(row.spans.clone());
+    }
+    let mut predictions = relations(context, options, model, &examples, pairs)?;
+    for (prediction, spans) in predictions.iter_mut().zip(given) {
+        prediction.spans = spans;
+    }
+    Ok(predictions)
 }
 
 fn mentions(
