@@ -96,7 +96,7 @@ pub struct StepSummary {
     pub id: String,
     /// Step kind, the word under `uses:`.
     pub uses: String,
-    /// Digest of everything that decided its output.
+    /// Digest of everything that decided its output; empty where it is not known.
     pub key: String,
     /// Ids of the steps that it needs.
     pub needs: Vec<String>,

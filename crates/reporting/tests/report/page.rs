@@ -231,9 +231,20 @@ fn every_score_is_in_the_table() {
     }
 }
 
+#[test]
+fn a_report_of_a_whole_paper_stays_below_five_megabytes() {
+    let report = sample::large_report();
+    let page = render(&report).unwrap();
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    assert!(page.contains("Steps with all their instances") && page.contains("<code>plots/comparisons.csv</code>"));
+    let markdown = render_markdown(&report).unwrap();
+    // What GitHub takes as the text of a pull request.
+    assert!(markdown.chars().count() < 65_536, "{} characters", markdown.chars().count());
+}
+
 /// Puts one hostile text wherever a report takes text.
-fn hostile(text: &str) -> Report {
-    let mut value = serde_json::to_value(sample::report()).unwrap();
+fn hostile(report: &Report, text: &str) -> Report {
+    let mut value = serde_json::to_value(report).unwrap();
     replace(&mut value, text);
     serde_json::from_value(value).unwrap()
 }
@@ -253,28 +264,47 @@ fn replace(value: &mut serde_json::Value, text: &str) {
     }
 }
 
+const ATTACKS: [&str; 5] = [
+    "</style><script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}{% include 'page.html' %}",
+    "</title></svg></table><h1>",
+];
+
 #[test]
 fn hostile_text_stays_text() {
-    let plain = render(&hostile("x")).unwrap();
-    let tags = |page: &str| page.matches('<').count();
-    let attacks = [
-        "</style><script>alert(1)</script>",
-        "\"><img src=x onerror=alert(1)>",
-        "' onmouseover='alert(1)",
-        "{{ 7 * 7 }}{% include 'page.html' %}",
-        "</title></svg></table><h1>",
-    ];
-    for attack in attacks {
-        let page = render(&hostile(attack)).unwrap();
-        assert!(!page.contains(attack) || attack.starts_with("{{"), "{attack}");
-        assert!(
-            page.matches("<script").count() <= 1 && !page.contains("<img") && !page.contains("' onmouseover"),
-            "{attack}"
-        );
-        assert!(!page.contains("49{%"), "{attack}");
-        // Marks cut the text differently with its length, which is the only markup that may differ.
-        let marks = |page: &str| page.matches("<mark").count() * 2;
-        assert_eq!(tags(&page) - marks(&page), tags(&plain) - marks(&plain), "{attack}");
+    for report in [sample::report(), sample::compared_report()] {
+        let plain = render(&hostile(&report, "x")).unwrap();
+        let tags = |page: &str| page.matches('<').count();
+        for attack in ATTACKS {
+            let page = render(&hostile(&report, attack)).unwrap();
+            assert!(!page.contains(attack) || attack.starts_with("{{"), "{attack}");
+            assert_eq!(page.matches("<script").count(), 1, "{attack}");
+            assert!(!page.contains("<img") && !page.contains("' onmouseover"), "{attack}");
+            assert!(!page.contains("49{%"), "{attack}");
+            // Marks cut the text differently with its length, which is the only markup that may differ.
+            let marks = |page: &str| page.matches("<mark").count() * 2;
+            assert_eq!(tags(&page) - marks(&page), tags(&plain) - marks(&plain), "{attack}");
+        }
+    }
+}
+
+#[test]
+fn hostile_text_stays_text_in_markdown() {
+    let report = sample::compared_report();
+    let bars = |markdown: &str| {
+        let unescaped = |line: &str| line.replace("\\|", "").matches('|').count();
+        markdown.lines().map(unescaped).collect::<Vec<_>>()
+    };
+    let plain = render_markdown(&hostile(&report, "x")).unwrap();
+    for attack in ATTACKS.into_iter().chain(["a | b\n# c", "`` | `", "@everyone"]) {
+        let markdown = render_markdown(&hostile(&report, attack)).unwrap();
+        // What stands between backticks is code.
+        let text = markdown.replace("\\`", "").split('`').step_by(2).collect::<String>();
+        assert!(!text.contains('<'), "{attack}: {text}");
+        assert!(!markdown.lines().any(|line| line.starts_with("# c")), "{attack}");
+        assert_eq!(bars(&markdown), bars(&plain), "{attack}");
     }
 }
 

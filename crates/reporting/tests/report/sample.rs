@@ -108,6 +108,42 @@ pub(crate) fn compared_report() -> Report {
     report
 }
 
+/// Of the size that a whole paper makes: five evaluation sets, forty systems each of five seeds, compared in all pairs.
+pub(crate) fn large_report() -> Report {
+    let mut report = live_report();
+    (report.scores, report.errors) = (Vec::new(), Vec::new());
+    for dataset in ["NCBI-disease", "BC5CDR-disease", "BC5CDR-chemical", "GAD", "EU-ADR"] {
+        let number = |encoder: u32, place: u32| {
+            let name = format!("predict@encoder=encoder-{encoder},size={}", 50 * 2_u32.pow(place));
+            (name, 0.5 + 0.05 * f64::from(place) + 0.01 * f64::from(encoder))
+        };
+        let systems: Vec<_> = (0..5).flat_map(|encoder| (0..8).map(move |place| number(encoder, place))).collect();
+        for (first, one) in systems.iter().enumerate() {
+            report.scores.extend(system_scores(dataset, &one.0, one.1, 0));
+            report.comparisons.extend(systems[first + 1..].iter().map(|other| comparison(dataset, one, other)));
+            let mut sample = self::errors().remove(0);
+            (sample.dataset, sample.system) = (dataset.to_owned(), one.0.clone());
+            sample.cases.truncate(2);
+            report.errors.push(sample);
+        }
+    }
+    report.history =
+        (0..200).map(|seed| TrainingRun { name: format!("train@seed={seed}"), points: shifted(seed) }).collect();
+    let level = Sensitivity::Synthetic;
+    for seed in 0..200 {
+        let (train, predict) = (format!("train@seed={seed}"), format!("predict@seed={seed}"));
+        report.steps.push(step(
+            &train,
+            "train",
+            &["curate"],
+            &[("model", None, None), ("history", None, Some(9))],
+            level,
+        ));
+        report.steps.push(step(&predict, "predict", &[&train], &[("predictions", None, Some(923))], level));
+    }
+    report
+}
+
 fn systems() -> Vec<(String, f64)> {
     let name = |init: &str, size: &str| format!("predict@init={init},size={size}");
     let curve = |init: &'static str, points: [(&'static str, f64); 5]| {

@@ -1,14 +1,14 @@
 mod evaluations;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use clinsynth_contract::{Completion, EgressRecord, Entity, Example, HistoryPoint, Quarantined, Sensitivity};
-use clinsynth_dag::{ReportOptions, StepKind};
-use clinsynth_prompting::Trial;
+use clinsynth_dag::{PlannedStep, ReportOptions};
 use clinsynth_reporting::{
     Count, DataCount, DropCount, Efficiency, EgressSummary, HostCount, NotRun, OutputSummary, Published, Report,
-    Setting, StepCost, StepSummary, TrainingRun, plots, read_published, render, render_markdown,
+    StepCost, StepSummary, TrainingRun, plots, read_published, render, render_markdown,
 };
 use clinsynth_store::Dataset;
 
@@ -32,7 +32,7 @@ pub(crate) fn report(context: &mut Context<'_>, options: &ReportOptions) -> Resu
         pipeline: context.plan.name.clone(),
         created_by: concat!("clinsynth ", env!("CARGO_PKG_VERSION")).to_owned(),
         labels: context.plan.labels.clone(),
-        settings: settings(context)?,
+        settings: settings::settings(context)?,
         steps: steps(context),
         not_run: not_run(context),
         data: data(context)?,
@@ -101,93 +101,42 @@ fn actions<'c>(context: &'c Context<'_>) -> Vec<(&'c str, &'c Action)> {
     found
 }
 
+/// Every step that the report comes after: those that it needs with what they made, those behind them by name.
 fn steps(context: &Context<'_>) -> Vec<StepSummary> {
-    let summary = |(id, action): (&str, &Action)| {
-        let planned = context.plan.step(id);
-        StepSummary {
-            id: id.to_owned(),
-            uses: planned.map_or_else(String::new, |step| step.kind.name().to_owned()),
-            key: action.key.to_string(),
-            needs: planned.map(|step| step.needs.clone()).unwrap_or_default(),
-            outputs: action
-                .outputs
-                .iter()
-                .map(|output| OutputSummary {
-                    name: output.name.clone(),
-                    table: output.table.clone(),
-                    rows: output.rows,
-                    digest: output.digest.to_string(),
-                    sensitivity: output.sensitivity,
-                })
-                .collect(),
-            sensitivity: Sensitivity::highest(action.outputs.iter().map(|output| output.sensitivity)),
+    let actions: BTreeMap<&str, &Action> = actions(context).into_iter().collect();
+    let behind = behind(context);
+    let planned = context.plan.steps.iter().filter(|step| behind.contains(step.id.as_str()));
+    planned.map(|step| summary(step, actions.get(step.id.as_str()).copied())).collect()
+}
+
+/// Ids of all steps that lead to the report.
+fn behind<'c>(context: &'c Context<'_>) -> BTreeSet<&'c str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = context.step.needs.iter().map(String::as_str).collect();
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            open.extend(context.plan.step(id).into_iter().flat_map(|step| step.needs.iter().map(String::as_str)));
         }
+    }
+    found
+}
+
+fn summary(step: &PlannedStep, action: Option<&Action>) -> StepSummary {
+    let output = |output: &crate::action::Output| OutputSummary {
+        name: output.name.clone(),
+        table: output.table.clone(),
+        rows: output.rows,
+        digest: output.digest.to_string(),
+        sensitivity: output.sensitivity,
     };
-    actions(context).into_iter().map(summary).collect()
-}
-
-fn settings(context: &Context<'_>) -> Result<Vec<Setting>, RunnerError> {
-    let mut settings = Vec::new();
-    let models = distinct(context.rows::<Completion>("completions")?.into_iter().map(|completion| completion.model));
-    if !models.is_empty() {
-        settings.push(Setting::new("Text written by", models));
+    StepSummary {
+        id: step.id.clone(),
+        uses: step.kind.name().to_owned(),
+        key: action.map(|action| action.key.to_string()).unwrap_or_default(),
+        needs: step.needs.clone(),
+        outputs: action.iter().flat_map(|action| &action.outputs).map(output).collect(),
+        sensitivity: step.sensitivity,
     }
-    for (id, action) in actions(context) {
-        settings.extend(searched(id, action));
-        let Some(StepKind::Train(options)) = context.plan.step(id).map(|step| &step.kind) else { continue };
-        settings.push(Setting::new("Encoder", options.encoder.clone()));
-        settings.push(Setting::new(
-            "Recipe",
-            format!(
-                "{} epochs, batch {}, learning rate {}, dropout {}, precision {}, seed {}",
-                options.epochs,
-                options.batch_size,
-                options.learning_rate,
-                if options.dropout { "on" } else { "off" },
-                shown(&serde_json::json!(options.precision)).trim_matches('"'),
-                options.seed
-            ),
-        ));
-        for (name, value) in &action.facts {
-            settings.push(Setting::new(format!("{id}: {name}"), shown(value)));
-        }
-    }
-    for (name, value) in &context.plan.params {
-        if !value.is_null() {
-            settings.push(Setting::new(format!("Parameter {name}"), value.to_string().trim_matches('"').to_owned()));
-        }
-    }
-    Ok(settings)
-}
-
-/// What a search for a prompt tried, a setting each, with its score.
-fn searched(id: &str, action: &Action) -> Vec<Setting> {
-    let trials: Vec<Trial> = action
-        .facts
-        .get("prompt search")
-        .and_then(|trials| serde_json::from_value(trials.clone()).ok())
-        .unwrap_or_default();
-    let setting = |trial: &Trial| {
-        let name = format!("{id}: prompt {} of round {}", trial.candidate, trial.round);
-        let Trial { score, valid, likeness, density, variety, instructions, .. } = trial;
-        let words = format!(
-            "score {score:.3} (valid {valid:.2}, likeness {likeness:.3}, density {density:.2}, variety {variety:.2}): {instructions}"
-        );
-        Setting::new(name, words)
-    };
-    trials.iter().map(setting).collect()
-}
-
-/// Figures to four places; counts and words as they are.
-fn shown(value: &serde_json::Value) -> String {
-    match value.as_f64() {
-        Some(figure) if value.is_f64() => format!("{figure:.4}"),
-        _ => value.to_string(),
-    }
-}
-
-fn distinct(values: impl Iterator<Item = String>) -> String {
-    values.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn data(context: &Context<'_>) -> Result<Vec<DataCount>, RunnerError> {
