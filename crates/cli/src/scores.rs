@@ -54,10 +54,12 @@ fn add_rows(table: &mut Table, scores: &[&Score]) {
     }
 }
 
+/// In per cent; a correlation as the coefficient that it is.
 fn with_interval(score: &Score) -> String {
-    let percent = |value: f64| format!("{:.1}", value * 100.0);
+    let shown =
+        |value: f64| if score.metric == "mcc" { format!("{value:.3}") } else { format!("{:.1}", value * 100.0) };
     match (score.low, score.high) {
-        (Some(low), Some(high)) => format!("{} ({}–{})", percent(score.value), percent(low), percent(high)),
-        _ => percent(score.value),
+        (Some(low), Some(high)) => format!("{} ({}–{})", shown(score.value), shown(low), shown(high)),
+        _ => shown(score.value),
     }
 }

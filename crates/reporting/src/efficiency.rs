@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::Efficiency;
-use crate::curves::{Series, numeric_axes, series};
+use crate::curves::{Point, Series, numeric_axes, series};
 use crate::numbers::{counted, percent, thousands};
 use crate::scores::figure_name;
 use crate::sets::{EvaluationSet, STEP};
@@ -27,6 +27,17 @@ struct Row {
     without: Option<String>,
     needed: String,
     replaced: String,
+    range: Option<String>,
+}
+
+/// One point of the curve with synthetic data, held against the curve without.
+#[derive(Debug)]
+struct Outcome<'t> {
+    k: f64,
+    value: f64,
+    needed: Needed<'t>,
+    /// What the ends of the figure's interval need.
+    ends: Option<(Needed<'t>, Needed<'t>)>,
 }
 
 /// How many gold examples the curve without synthetic data takes to reach a figure.
@@ -78,40 +89,48 @@ pub(crate) fn missing(sets: &[EvaluationSet<'_>], settings: &Efficiency) -> Opti
 }
 
 fn compared(set: &EvaluationSet<'_>, with: &Series<'_>, without: &Series<'_>, axis: &str) -> Option<Replaced> {
-    let curve = numbered(without);
+    let numbers = without.points.iter().filter_map(|point| Some((point.number?, point.score.value)));
+    let curve: Vec<(f64, f64)> = numbers.collect();
     let words = without.points.iter().filter(|point| point.number.is_none());
     let words: Vec<(&str, f64)> = words.map(|point| (point.text.as_str(), point.score.value)).collect();
-    let outcomes: Vec<(f64, f64, Needed<'_>)> =
-        numbered(with).into_iter().filter_map(|(k, value)| Some((k, value, needed(&curve, &words, value)?))).collect();
-    let &(k, value, first) = outcomes.first()?;
+    let outcome = |point: &Point<'_>| {
+        let reach = |value: f64| needed(&curve, &words, value);
+        let ends = point.score.low.zip(point.score.high);
+        Some(Outcome {
+            k: point.number?,
+            value: point.score.value,
+            needed: reach(point.score.value)?,
+            ends: ends.and_then(|(low, high)| Some((reach(low)?, reach(high)?))),
+        })
+    };
+    let outcomes: Vec<Outcome<'_>> = with.points.iter().filter_map(outcome).collect();
+    let first = outcomes.first()?;
     let common = with.fixed.iter().filter(|(name, _)| *name != axis && *name != STEP);
     let group: Vec<String> = common.map(|(name, value)| format!("{name}={value}")).collect();
-    let row = |&(k, value, needed): &(f64, f64, Needed<'_>)| Row {
-        examples: count(k),
-        with: percent(value),
-        without: curve.iter().find(|(other, _)| other.total_cmp(&k).is_eq()).map(|(_, value)| percent(*value)),
-        needed: needed.words(),
-        replaced: replacement(k, needed),
+    let row = |outcome: &Outcome<'_>| {
+        let same = curve.iter().find(|(number, _)| number.total_cmp(&outcome.k).is_eq());
+        Row {
+            examples: count(outcome.k),
+            with: percent(outcome.value),
+            without: same.map(|(_, value)| percent(*value)),
+            needed: outcome.needed.words(),
+            replaced: outcome.replaced(),
+            range: outcome.range(),
+        }
     };
-    let csv = |&(k, value, needed): &(f64, f64, Needed<'_>)| {
-        let (relation, number) = needed.parts();
-        let plain = [k, value, number].map(|figure| figure.to_string());
-        let [k_text, value_text, number_text] = plain;
-        vec![set.dataset.to_owned(), group.join(", "), k_text, value_text, relation.to_owned(), number_text]
+    let csv = |outcome: &Outcome<'_>| {
+        let (relation, number) = outcome.needed.parts();
+        let [k, value, number] = [outcome.k, outcome.value, number].map(|figure| figure.to_string());
+        vec![set.dataset.to_owned(), group.join(", "), k, value, relation.to_owned(), number]
     };
     Some(Replaced {
         dataset: set.dataset.to_owned(),
         metric: figure_name(&set.measure),
-        sentence: sentence(&figure_name(&set.measure), k, value, first),
+        sentence: first.sentence(&figure_name(&set.measure)),
         rows: outcomes.iter().map(row).collect(),
         cells: outcomes.iter().map(csv).collect(),
         group: group.join(", "),
     })
-}
-
-/// The points that have a number, with their figures.
-fn numbered(series: &Series<'_>) -> Vec<(f64, f64)> {
-    series.points.iter().filter_map(|point| Some((point.number?, point.score.value))).collect()
 }
 
 /// Where a curve first reaches a figure, by linear interpolation over the logarithm of the number of examples, and over
@@ -150,37 +169,57 @@ impl Needed<'_> {
     }
 }
 
-/// Labels that synthetic data replaced on top of `k` gold examples.
-fn replacement(k: f64, needed: Needed<'_>) -> String {
-    let (relation, number) = needed.parts();
-    let more = number - k;
-    match needed {
-        Needed::MoreThan(..) if more <= 0.0 => "some, but the numbers tried do not tell how many".to_owned(),
-        _ if more <= 0.0 => "none".to_owned(),
-        Needed::About(_) => format!("{relation} {}", rounded(more)),
-        _ => format!("{relation} {}", count(more)),
+impl Outcome<'_> {
+    /// Labels that synthetic data replaced on top of the gold examples.
+    fn replaced(&self) -> String {
+        let (relation, number) = self.needed.parts();
+        let more = number - self.k;
+        match self.needed {
+            Needed::MoreThan(..) if more <= 0.0 => "some, but the numbers tried do not tell how many".to_owned(),
+            _ if more <= 0.0 => "none".to_owned(),
+            Needed::About(_) => format!("{relation} {}", rounded(more)),
+            _ => format!("{relation} {}", count(more)),
+        }
     }
-}
 
-fn sentence(metric: &str, k: f64, value: f64, needed: Needed<'_>) -> String {
-    let given = if k == 0.0 { "no gold example".to_owned() } else { counted(k as u64, "gold example") };
-    let figure = percent(value);
-    let labels = match (replacement(k, needed), needed) {
-        (words, _) if words == "none" => "no labels".to_owned(),
-        (words, Needed::MoreThan(most, _)) if most <= k => words,
-        (words, _) => format!("{words} labels"),
-    };
-    let reason = match needed {
-        Needed::About(number) => format!("which takes about {} gold examples without it", rounded(number)),
-        Needed::AtMost(least) => {
-            format!("which {} reach without it, the fewest that were tried", counted(least as u64, "gold example"))
+    /// The same for the ends of the figure's interval, where they differ.
+    fn range(&self) -> Option<String> {
+        let (low, high) = self.ends?;
+        let more = |needed: Needed<'_>| match needed {
+            Needed::About(number) => rounded((number - self.k).max(0.0)),
+            Needed::AtMost(number) | Needed::MoreThan(number, _) => count((number - self.k).max(0.0)),
+        };
+        let least = if matches!(low, Needed::AtMost(_)) { "0".to_owned() } else { more(low) };
+        match (low, high) {
+            (Needed::MoreThan(..), _) => None,
+            (_, Needed::MoreThan(..)) => Some(format!("{least} to more than {}", more(high))),
+            _ if least == more(high) => None,
+            _ => Some(format!("{least} to {}", more(high))),
         }
-        Needed::MoreThan(most, word) => {
-            let rest = word.map_or_else(|| ", the most that were tried".to_owned(), |word| format!(", but {word} do"));
-            format!("which without it {} do not reach{rest}", counted(most as u64, "gold example"))
-        }
-    };
-    format!("Synthetic data replaced {labels}: with it and {given}, {metric} is {figure}, {reason}.")
+    }
+
+    fn sentence(&self, metric: &str) -> String {
+        let given = if self.k == 0.0 { "no gold example".to_owned() } else { counted(self.k as u64, "gold example") };
+        let labels = match (self.replaced(), self.needed) {
+            (words, _) if words == "none" => "no labels".to_owned(),
+            (words, Needed::MoreThan(most, _)) if most <= self.k => words,
+            (words, _) => format!("{words} labels"),
+        };
+        let reason = match self.needed {
+            Needed::About(number) => format!("which takes about {} gold examples without it", rounded(number)),
+            Needed::AtMost(least) => {
+                format!("which {} reach without it, the fewest that were tried", counted(least as u64, "gold example"))
+            }
+            Needed::MoreThan(most, word) => {
+                let rest =
+                    word.map_or_else(|| ", the most that were tried".to_owned(), |word| format!(", but {word} do"));
+                format!("which without it {} do not reach{rest}", counted(most as u64, "gold example"))
+            }
+        };
+        let range = self.range().map_or_else(String::new, |range| format!(" ({range} by the interval of that figure)"));
+        let figure = percent(self.value);
+        format!("Synthetic data replaced {labels}{range}: with it and {given}, {metric} is {figure}, {reason}.")
+    }
 }
 
 /// Two digits: more would promise what interpolation cannot keep.
@@ -285,6 +324,30 @@ mod tests {
             &[["0", "10.0", "", "at most 10"], ["5", "15.0", "", "at most 5"]],
         );
         check(&without, &[], &[]);
+    }
+
+    #[test]
+    fn the_interval_of_a_figure_gives_a_range() {
+        let check = |low: Needed<'_>, high: Needed<'_>, expected: Option<&str>| {
+            let outcome = Outcome { k: 50.0, value: 0.5, needed: Needed::About(100.0), ends: Some((low, high)) };
+            assert_eq!(outcome.range().as_deref(), expected, "{outcome:?}");
+        };
+        check(Needed::About(80.0), Needed::About(460.0), Some("30 to 410"));
+        check(Needed::About(20.0), Needed::About(80.4), Some("0 to 30"));
+        check(Needed::AtMost(80.0), Needed::About(90.0), Some("0 to 40"));
+        check(Needed::About(80.0), Needed::MoreThan(1000.0, None), Some("30 to more than 950"));
+        check(Needed::MoreThan(1000.0, None), Needed::MoreThan(1000.0, None), None);
+        check(Needed::About(80.0), Needed::About(80.0), None);
+        let outcome = Outcome {
+            k: 0.0,
+            value: 0.4,
+            needed: Needed::About(100.0),
+            ends: Some((Needed::About(51.0), Needed::About(246.0))),
+        };
+        assert_eq!(
+            outcome.sentence("strict F1"),
+            "Synthetic data replaced about 100 labels (51 to 250 by the interval of that figure): with it and no gold example, strict F1 is 40.0, which takes about 100 gold examples without it."
+        );
     }
 
     #[test]
