@@ -152,6 +152,23 @@ fn a_corpus_is_converted() {
     check_files(&place, "back.txt", &[("", &format!("{DOCUMENT}\n"))]);
 }
 
+/// Every chemical with every disease, whether the document relates them or not.
+#[test]
+fn pairs_of_concepts_are_listed() {
+    let place = Workplace::new();
+    let more = "1\t28\t33\tagain\tDisease\tD3\n";
+    place.write("corpus.txt", &(DOCUMENT.replace("SpecificDisease", "Disease") + more));
+    place.write(
+        "pipeline.yaml",
+        "version: 1\nname: pairs\nlabels: [Chemical, Disease]\nsteps:\n  gold:\n    uses: import\n    with:\n      path: corpus.txt\n      \
+         concept-pairs: {between: [[Chemical, Disease]], unlisted: none}\n",
+    );
+    place.run().check(0, &["1 ran"]);
+    let example: Example = Dataset::open(place.output("gold", "examples")).unwrap().read().unwrap().remove(0);
+    let relation = |tail, label: &str| Relation { head: 1, tail, label: label.into() };
+    assert_eq!(example.relations, [relation(0, "CID"), relation(2, "none")]);
+}
+
 #[test]
 fn a_hugging_face_data_set_holds_tags_and_spans() {
     let place = Workplace::new();
@@ -235,13 +252,12 @@ fn what_cannot_be_fetched_is_named() {
         let output = command.env("PATH", place.path("folder-without-programs")).output().unwrap();
         crate::workplace::Ended::of(&output).check(code, parts);
     };
-    let files =
-        "get NCBItrainset_corpus.txt, NCBIdevelopset_corpus.txt, NCBItestset_corpus.txt or their zip archives from";
+    let files = "get NCBItrainset_corpus.txt, NCBIdevelopset_corpus.txt, NCBItestset_corpus.txt or the zip archives that hold them from";
     let parts = ["neither curl nor wget", files, TRAIN, "NCBItestset_corpus.zip by hand, put them into `ncbi-disease`"];
     fetch(&["ncbi-disease"], 4, &parts);
     fetch(&["genia"], 2, &["no corpus `genia` can be fetched; there are ncbi-disease, bc5cdr, gad"]);
     assert!(!place.path("genia").exists());
-    fetch(&["gad", "mine"], 4, &["get train.tsv, dev.tsv or their zip archives", "put them into `mine`"]);
+    fetch(&["gad", "mine"], 4, &["get train.tsv, dev.tsv or the zip archives that hold them", "put them into `mine`"]);
     // A file by that name with another content is neither taken nor touched.
     fs::write(place.path("mine").join("dev.tsv"), "index\tsentence\tlabel\n").unwrap();
     fetch(
@@ -267,4 +283,6 @@ fn files_given_by_hand_are_taken() {
         fs::copy(Path::new(&corpora).join("gad").join(file), place.path("gad").join(file)).unwrap();
     }
     place.clinsynth(&["fetch", "gad"]).check(0, &["gad/train.tsv", "gad/dev.tsv"]);
+    fs::remove_file(place.path("gad/dev.tsv")).unwrap();
+    place.clinsynth(&["fetch", "gad"]).check(4, &["get dev.tsv or the zip archives that hold them"]);
 }

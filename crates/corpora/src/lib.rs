@@ -27,6 +27,7 @@
 mod bioc;
 mod brat;
 mod chemprot;
+mod concept_pairs;
 mod corpus;
 mod error;
 mod example;
@@ -46,6 +47,7 @@ mod spacy;
 mod text;
 mod write;
 
+pub use concept_pairs::list_concept_pairs;
 pub use corpus::{Corpus, Import, ImportedText, Warning, import, read};
 pub use error::CorpusError;
 pub use example::{Imported, from_example, to_example};

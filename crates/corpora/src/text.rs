@@ -125,7 +125,12 @@ const VOCABULARIES: [&str; 6] = ["Identifier", "MESH", "OMIM", "NCBI GENE", "NCB
 
 /// Whether a mention's concept is `concept`, alone or among others.
 pub(crate) fn holds(held: &str, concept: &str) -> bool {
-    held == concept || held.split(CONCEPT_SEPARATORS).any(|held| held == concept)
+    held == concept || concepts(held).any(|held| held == concept)
+}
+
+/// The concepts that a mention's concept names.
+pub(crate) fn concepts(held: &str) -> impl Iterator<Item = &str> {
+    held.split(CONCEPT_SEPARATORS)
 }
 
 impl Mention {

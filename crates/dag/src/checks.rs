@@ -77,10 +77,22 @@ pub(crate) fn check_kind(
             problems.extend(check_relations(options.task, &options.relations, with));
             problems.extend(check_generate(options, &labels.names(), with));
         }
+        StepKind::Import(options) => problems.extend(check_concept_pairs(options, &labels.names(), with)),
         StepKind::Evaluate(options) => problems.extend(check_scored_labels(options, &labels.names(), with)),
         _ => {}
     }
     problems
+}
+
+fn check_concept_pairs(options: &ImportOptions, labels: &[String], with: &Node) -> Vec<Diagnostic> {
+    let between = options.concept_pairs.iter().flat_map(|pairs| pairs.between.iter().flatten());
+    let known = || labels.iter().map(String::as_str);
+    let problem = |label: &String| {
+        let problem =
+            with.nearest(&["concept-pairs", "between"]).problem(format!("`{label}` is none of the pipeline's labels"));
+        problem.suggest(label, known()).or_list("labels", known())
+    };
+    between.filter(|label| !labels.contains(label)).map(problem).collect()
 }
 
 fn check_scored_labels(options: &EvaluateOptions, labels: &[String], with: &Node) -> Vec<Diagnostic> {

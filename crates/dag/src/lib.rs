@@ -45,10 +45,10 @@ pub use files::INCLUDED;
 pub use kind::StepKind;
 pub use labels::{Label, Labels};
 pub use options::{
-    Agreement, ClassWeights, CommandOptions, ComputeDevice, CurateOptions, DiscontinuousPolicy, EfficiencyOptions,
-    EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, Interval, MentionPolicy, PairForm, PairOptions,
-    PredictOptions, ReportOptions, Sampling, Strategy, Task, TrainOptions, TrainPrecision, TrainSchedule,
-    TrainTagScheme,
+    Agreement, ClassWeights, CommandOptions, ComputeDevice, ConceptPairOptions, CurateOptions, DiscontinuousPolicy,
+    EfficiencyOptions, EvaluateOptions, GenerateOptions, ImportFormat, ImportOptions, Interval, MentionPolicy,
+    PairForm, PairOptions, PredictOptions, ReportOptions, Sampling, Strategy, Task, TrainOptions, TrainPrecision,
+    TrainSchedule, TrainTagScheme,
 };
 pub use plan::{
     ExternalFile, InputBinding, Output, OutputForm, Plan, PlanSettings, PlannedStep, SkippedStep, read_plan,

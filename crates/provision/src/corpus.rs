@@ -137,12 +137,13 @@ pub fn fetch(name: &str, folder: &Path, tell: &mut dyn FnMut(String)) -> Result<
     Ok(paths)
 }
 
-/// What a user has to download, where a program could not.
+/// What a user has to download, where a program could not: the files of `missing` that are not in the folder.
 fn by_hand(corpus: &Published, missing: &[&Archive], folder: &Path, reason: String) -> ProvisionError {
+    let files = missing.iter().flat_map(|archive| archive.files).map(|file| file.name);
     ProvisionError::CorpusByHand {
         corpus: corpus.name,
         urls: missing.iter().map(|archive| archive.url).collect(),
-        files: missing.iter().flat_map(|archive| archive.files).map(|file| file.name).collect(),
+        files: files.filter(|name| !folder.join(name).is_file()).collect(),
         folder: folder.to_owned(),
         reason,
     }
@@ -269,8 +270,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = fetch("gad", folder.path(), &mut |_| {}).unwrap_err().to_string();
         let expected = format!(
-            "the corpus `gad` is not at hand (its publisher has no single file to download): get train.tsv, dev.tsv or their zip \
-             archives from {BLURB} by hand, put them into `{}` and run the same command",
+            "the corpus `gad` is not at hand (its publisher has no single file to download): get train.tsv, dev.tsv or the zip \
+             archives that hold them from {BLURB} by hand, put them into `{}` and run the same command",
             folder.path().display()
         );
         assert_eq!(error, expected);

@@ -113,7 +113,7 @@ pub enum ProvisionError {
     },
     /// A corpus could not be downloaded.
     #[error(
-        "the corpus `{corpus}` is not at hand ({reason}): get {} or their zip archives from {} by hand, put them into `{}` and run the same command",
+        "the corpus `{corpus}` is not at hand ({reason}): get {} or the zip archives that hold them from {} by hand, put them into `{}` and run the same command",
         files.join(", "), urls.join(" and "), folder.display()
     )]
     CorpusByHand {

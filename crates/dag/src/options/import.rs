@@ -110,10 +110,25 @@ pub struct ImportOptions {
     /// What becomes of mentions in several pieces.
     #[serde(default)]
     pub discontinuous: DiscontinuousPolicy,
+    /// Lists every pair of concepts once, for a model of relations between them: `between` holds pairs of labels, such as
+    /// `[[Chemical, Disease]]`, and `unlisted` is the relation of a pair that the corpus does not relate.
+    #[serde(default)]
+    pub concept_pairs: Option<ConceptPairOptions>,
     /// Split that every example is put into.
     #[serde(default)]
     #[schemars(with = "Option<SplitName>")]
     pub split: Option<Split>,
+}
+
+/// Which pairs of concepts are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(inline)]
+pub struct ConceptPairOptions {
+    /// Labels of head and tail, such as `[[Chemical, Disease]]`.
+    pub between: Vec<[String; 2]>,
+    /// The relation of a pair that the corpus does not relate.
+    pub unlisted: String,
 }
 
 const fn restricted() -> Sensitivity {

@@ -16,7 +16,7 @@ pub(crate) use bounds::{
 pub use curate::{CurateOptions, MentionPolicy};
 pub(crate) use generate::REPLAY;
 pub use generate::{Agreement, GenerateOptions, Sampling, Strategy, Task};
-pub use import::{DiscontinuousPolicy, ImportFormat, ImportOptions};
+pub use import::{ConceptPairOptions, DiscontinuousPolicy, ImportFormat, ImportOptions};
 pub use learn::{
     ClassWeights, ComputeDevice, PairForm, PairOptions, PredictOptions, TrainOptions, TrainPrecision, TrainSchedule,
     TrainTagScheme,

@@ -57,6 +57,39 @@ fn mentions_and_then_relations_are_planned() {
 }
 
 #[test]
+fn relations_are_scored_on_the_corpora_that_are_given() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/re-benchmarks.yaml");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/corpus.txt");
+    let scored = |names: &[&str]| -> Vec<String> {
+        let given = names.iter().map(|name| format!("{name}={}", corpus.display()));
+        let overrides: Vec<String> = given.chain(["seeds=[0, 1]".to_owned()]).collect();
+        let plan = clinsynth_dag::read_plan(&path, &overrides).unwrap();
+        let evaluations = plan.steps.iter().filter(|step| matches!(step.kind, StepKind::Evaluate(_)));
+        evaluations.map(|step| format!("{} of {}", step.inputs.len() - 1, step.inputs[0].from)).collect()
+    };
+    assert_eq!(scored(&[]), ["2 of heldout"]);
+    assert_eq!(scored(&["gad"]), ["2 of heldout", "2 of gad"]);
+    assert_eq!(scored(&["eu-adr", "cdr-train"]), ["2 of heldout", "2 of eu-adr"]);
+    assert_eq!(scored(&["cdr-train", "cdr-dev"]), ["2 of heldout", "2 of cdr-dev"]);
+}
+
+#[test]
+fn concept_pairs_are_between_labels_of_the_pipeline() {
+    let step = |pairs: &str| {
+        let with = format!("{{path: corpus.txt, concept-pairs: {{{pairs}}}}}");
+        plan(&with_steps(&format!("  gold: {{uses: import, with: {with}}}")), &[])
+    };
+    let check = |pairs: &str, expected: &str| {
+        let error = step(pairs).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    assert!(step("between: [[Disease, Disease]], unlisted: none").is_ok());
+    check("between: [[Drug, Disease]], unlisted: none", "`Drug` is none of the pipeline's labels");
+    check("between: [[Disease, Disease]]", "unlisted");
+    check("between: [[Disease]], unlisted: none", "between");
+}
+
+#[test]
 fn a_parameter_switches_steps_on() {
     // A path given on the command line starts at the working folder, which for this test is the crate's.
     let plan = shipped(&["benchmark=tests/fixtures/corpus.txt"]);

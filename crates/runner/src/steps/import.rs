@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use clinsynth_contract::{Example, Quarantined};
-use clinsynth_corpora::{Corpus, Discontinuous, ReadSettings, default_label_map, read};
+use clinsynth_corpora::{Corpus, Discontinuous, ReadSettings, default_label_map, list_concept_pairs, read};
 use clinsynth_dag::{DiscontinuousPolicy, ImportOptions};
 use serde_json::json;
 
@@ -34,6 +34,9 @@ pub(crate) fn import(context: &mut Context<'_>, options: &ImportOptions) -> Resu
     let left_out = leave_out(&mut examples, options);
     for example in &mut examples {
         example.split = options.split.or(example.split);
+        if let Some(pairs) = &options.concept_pairs {
+            list_concept_pairs(example, &pairs.between, &pairs.unlisted);
+        }
     }
     if examples.is_empty() {
         let what = format!("`{}` holds no text", path.display());
