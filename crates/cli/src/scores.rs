@@ -29,7 +29,9 @@ pub(crate) fn table(datasets: &[std::path::PathBuf]) -> Result<Option<String>> {
 
 /// The evaluation set, with the system where it is not the model.
 fn set(score: &Score) -> String {
-    if score.system.is_empty() { score.dataset.clone() } else { format!("{}, {}", score.dataset, score.system) }
+    let by = if score.scheme == "concept" { " by concept" } else { "" };
+    let system = if score.system.is_empty() { String::new() } else { format!(", {}", score.system) };
+    format!("{}{by}{system}", score.dataset)
 }
 
 /// Accuracy and Matthews correlation of each system, a line each; nothing where there are none.
