@@ -17,6 +17,8 @@ pub(crate) struct ComparisonTable {
     level: Option<String>,
     /// How many pairs are in the file alone.
     left_out: Option<String>,
+    /// Why no pair can be significant, where that is so.
+    caution: Option<String>,
     rows: Vec<Row>,
 }
 
@@ -45,7 +47,23 @@ pub(crate) fn comparison_table(set: &EvaluationSet<'_>, comparisons: &[Compariso
         metric: figure_name(&set.measure),
         level: pairs.iter().find_map(|row| row.level).map(level),
         left_out: (left_out > 0).then(|| thousands(left_out as u64)),
+        caution: caution(&pairs),
         rows: shown.into_iter().map(|row| row_of(set, row)).collect(),
+    })
+}
+
+/// Resampling gives no p-value below 1 in (resamples + 1): with many pairs, even that does not pass Holm's correction.
+fn caution(pairs: &[&Comparison]) -> Option<String> {
+    let alpha = 1.0 - pairs.first()?.level.unwrap_or(0.95);
+    let tested = |row: &&&Comparison| row.p_randomisation.or(row.p_bootstrap);
+    let least = pairs.iter().filter_map(|row| tested(&row)).fold(f64::INFINITY, f64::min);
+    let number = pairs.len() as f64;
+    (least < alpha && least * number >= alpha).then(|| {
+        format!(
+            "No pair passes the correction: the smallest p-value is {}, and there are {} pairs. If that is the least that the resamples could give, more of them (`resamples` of the evaluation) may tell.",
+            p_value(least),
+            pairs.len()
+        )
     })
 }
 
@@ -122,6 +140,20 @@ mod tests {
         assert_eq!((row.bootstrap.as_deref(), row.randomisation.as_deref()), (Some("< 0.001"), None));
         assert_eq!(table.rows.iter().map(|row| row.significant).collect::<Vec<_>>(), [Some(true), Some(false)]);
         assert_eq!((table.metric.as_str(), table.level.as_deref()), ("strict F1", Some("95 %")));
+    }
+
+    #[test]
+    fn too_few_resamples_for_the_number_of_pairs_are_told() {
+        let check = |least: f64, pairs: usize, expected: bool| {
+            let row = |number: usize| Comparison {
+                p_randomisation: Some(if number == 0 { least } else { 0.5 }),
+                ..pair("p@n=1", &format!("p@n={number}"), 1.0)
+            };
+            assert_eq!(table((0..pairs).map(row).collect()).caution.is_some(), expected, "{least} of {pairs}");
+        };
+        check(0.001, 40, false);
+        check(0.001, 51, true);
+        check(0.2, 2, false);
     }
 
     #[test]

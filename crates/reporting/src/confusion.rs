@@ -31,12 +31,13 @@ struct Cell {
 }
 
 /// The matrix of a system: errors by their labels, and on the diagonal what is right. Mentions with the right label on
-/// another extent overlap, and are on the diagonal. Null where nothing was scored by the rule that errors are of.
+/// another extent overlap, and are on the diagonal. Null where nothing was scored by the rule that errors are of, and where
+/// the errors do not say their labels.
 pub(crate) fn confusion(set: &EvaluationSet<'_>, system: &SystemScores<'_>, errors: &ErrorSample) -> Option<Confusion> {
     let scheme = if set.relations { "pair" } else { "strict" };
     let scored = system.scores.iter().filter(|score| score.scheme == scheme && score.slice.is_empty());
     let labels = in_order(scored.map(|score| score.label.as_str()).filter(|label| !is_average(label) && *label != ALL));
-    if labels.is_empty() {
+    if labels.is_empty() || (errors.pairs.is_empty() && !errors.counts.is_empty()) {
         return None;
     }
     let f1 = |label: &str| system.figure(scheme, label, "f1");

@@ -192,6 +192,7 @@ impl Outcome<'_> {
         let least = if matches!(low, Needed::AtMost(_)) { "0".to_owned() } else { more(low) };
         match (low, high) {
             (Needed::MoreThan(..), _) => None,
+            (_, Needed::MoreThan(most, _)) if most <= self.k => Some(format!("{least} or more")),
             (_, Needed::MoreThan(..)) => Some(format!("{least} to more than {}", more(high))),
             _ if least == more(high) => None,
             _ => Some(format!("{least} to {}", more(high))),
@@ -336,6 +337,7 @@ mod tests {
         check(Needed::About(20.0), Needed::About(80.4), Some("0 to 30"));
         check(Needed::AtMost(80.0), Needed::About(90.0), Some("0 to 40"));
         check(Needed::About(80.0), Needed::MoreThan(1000.0, None), Some("30 to more than 950"));
+        check(Needed::About(30.0), Needed::MoreThan(50.0, None), Some("0 or more"));
         check(Needed::MoreThan(1000.0, None), Needed::MoreThan(1000.0, None), None);
         check(Needed::About(80.0), Needed::About(80.0), None);
         let outcome = Outcome {

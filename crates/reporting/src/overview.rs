@@ -9,7 +9,7 @@ use crate::scores::{Figure, figure, metric_name, value_text};
 use crate::sets::{ALL, EvaluationSet, MACRO, MICRO, SystemScores, in_order};
 
 /// Further columns, as far as there are such figures: scheme, label, metric.
-const COLUMNS: [(&str, &str, &str); 11] = [
+const COLUMNS: [(&str, &str, &str); 12] = [
     ("strict", MICRO, "precision"),
     ("strict", MICRO, "recall"),
     ("strict", MICRO, "f1"),
@@ -21,6 +21,7 @@ const COLUMNS: [(&str, &str, &str); 11] = [
     ("pair", MACRO, "f1"),
     ("pair", ALL, "accuracy"),
     ("pair", ALL, "mcc"),
+    ("concept", MICRO, "f1"),
 ];
 
 /// One row for each system.

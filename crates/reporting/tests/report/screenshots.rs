@@ -75,6 +75,8 @@ document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
 axe.run(document).then((found) => {
   const node = (one) => one.html.slice(0, 300) + " " + one.failureSummary;
   const lines = found.violations.map((one) => `${one.id} (${one.impact}): ${one.nodes.slice(0, 3).map(node).join("; ")}`);
+  const excess = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  if (excess > 0) lines.push(`the page is ${excess} pixels wider than its window`);
   document.body.innerHTML = "<pre id=\"outcome\"></pre>";
   document.getElementById("outcome").textContent = `${found.passes.length} rules passed\n${lines.join("\n")}`;
 });

@@ -72,7 +72,8 @@ fn recipe(group: &[(&PlannedStep, &TrainOptions, &Action)]) -> String {
                 values.push(value);
             }
         }
-        values.join(" or ")
+        let last = values.pop().unwrap_or_default();
+        if values.is_empty() { last } else { format!("{} or {last}", values.join(", ")) }
     };
     let mut parts = vec![
         format!("{} epochs", all(|options| options.epochs.to_string())),
@@ -109,8 +110,9 @@ fn searched(id: &str, action: &Action) -> Vec<Setting> {
 
 /// Figures to four places; counts and words as they are.
 fn shown(value: &serde_json::Value) -> String {
-    match value.as_f64() {
-        Some(figure) if value.is_f64() => format!("{figure:.4}"),
+    match (value.as_f64(), value.as_str()) {
+        (Some(figure), _) if value.is_f64() => format!("{figure:.4}"),
+        (_, Some(words)) => words.to_owned(),
         _ => value.to_string(),
     }
 }
