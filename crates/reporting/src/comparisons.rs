@@ -60,7 +60,7 @@ fn caution(pairs: &[&Comparison]) -> Option<String> {
     let number = pairs.len() as f64;
     (least < alpha && least * number >= alpha).then(|| {
         format!(
-            "No pair passes the correction: the smallest p-value is {}, and there are {} pairs. If that is the least that the resamples could give, more of them (`resamples` of the evaluation) may tell.",
+            "No pair passes the correction: the smallest p-value is {}, and there are {} pairs. If that is the least that the resamples could give, more of them may tell: the option “resamples” of the evaluation.",
             p_value(least),
             pairs.len()
         )

@@ -79,7 +79,42 @@ fn host(host: &crate::HostCount) -> Host {
 
 fn datasets_on(report: &Report, level: Sensitivity) -> Level {
     let outputs = report.steps.iter().flat_map(|step| step.outputs.iter().map(move |output| (step, output)));
-    let named = outputs.filter(|(_, output)| output.sensitivity == level);
-    let datasets = named.map(|(step, output)| format!("{}.{}", step.id, output.name)).collect();
+    let mut found: Vec<(String, u64)> = Vec::new();
+    for (step, output) in outputs.filter(|(_, output)| output.sensitivity == level) {
+        let name = format!("{}.{}", step.id.split('@').next().unwrap_or_default(), output.name);
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, instances)) => *instances += 1,
+            None => found.push((name, 1)),
+        }
+    }
+    let shown = |(name, instances): (String, u64)| {
+        if instances == 1 { name } else { format!("{name} of {}", counted(instances, "instance")) }
+    };
+    let datasets = found.into_iter().map(shown).collect();
     Level { name: level.name(), meaning: meaning(level), datasets }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OutputSummary, StepSummary};
+
+    #[test]
+    fn instances_of_a_step_are_named_once() {
+        let step = |id: &str, sensitivity| StepSummary {
+            id: id.into(),
+            outputs: vec![OutputSummary { name: "model".into(), sensitivity, ..OutputSummary::default() }],
+            ..StepSummary::default()
+        };
+        let (public, restricted) = (Sensitivity::Public, Sensitivity::Restricted);
+        let steps = vec![
+            step("train@seed=0", public),
+            step("other", public),
+            step("train@seed=1", public),
+            step("train@seed=2", restricted),
+        ];
+        let report = Report { steps, ..Report::default() };
+        assert_eq!(datasets_on(&report, public).datasets, ["train.model of 2 instances", "other.model"]);
+        assert_eq!(datasets_on(&report, restricted).datasets, ["train.model"]);
+    }
 }
