@@ -11,6 +11,13 @@ fn the_small_job_runs_end_to_end_and_then_from_the_cache() {
     first.check(0, &["heldout", "Disease", "report:", "7 ran, 0 cached, 0 failed"]);
     let report = fs::read_to_string(place.output("report", "report.html")).unwrap();
     assert!(report.contains("<html") && report.contains("Disease"));
+    let twin = fs::read_to_string(place.output("report", "report.md")).unwrap();
+    assert!(twin.starts_with("# ") && twin.contains("| Disease | strict |"), "{twin}");
+    let scores = fs::read_to_string(place.output("report", "plots").join("scores.csv")).unwrap();
+    assert!(
+        scores.starts_with("dataset,system,scheme,") && scores.contains("\nheldout,,strict,,Disease,f1,"),
+        "{scores}"
+    );
     for file in ["model.onnx", "tokenizer.json", "config.json", "labels.json", "README.md"] {
         assert!(place.output("train", "model").join(file).exists(), "{file}");
     }

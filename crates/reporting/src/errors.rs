@@ -9,13 +9,13 @@ use crate::ErrorSample;
 use crate::numbers::{percent, share, thousands};
 use crate::sets::in_order;
 
-/// The kinds in the order of the page, with what each means.
-const KINDS: [(&str, &str, &str); 5] = [
-    ("boundary", "Boundary", "The right label on the wrong extent: the two overlap."),
-    ("label", "Label", "The right extent under the wrong label."),
-    ("both", "Extent and label", "The two overlap, and neither extent nor label is right."),
-    ("missed", "Missed", "A gold mention that was not found."),
-    ("spurious", "Spurious", "A prediction where gold has nothing."),
+/// The kinds in the order of the page: what each means of mentions, and of relations.
+const KINDS: [(&str, &str, &str, &str); 5] = [
+    ("boundary", "Boundary", "The right label on the wrong extent: the two overlap.", ""),
+    ("label", "Label", "The right extent under the wrong label.", "Another relation than the gold one."),
+    ("both", "Extent and label", "The two overlap, and neither extent nor label is right.", ""),
+    ("missed", "Missed", "A gold mention that was not found.", "A gold relation that was not found."),
+    ("spurious", "Spurious", "A prediction where gold has nothing.", "A relation where gold has none."),
 ];
 
 /// Characters shown on each side of what is marked.
@@ -31,6 +31,8 @@ const DRAWN: usize = 12;
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorSet {
     dataset: String,
+    /// Whether they are of relations, and not of mentions.
+    relations: bool,
     systems: Vec<SystemErrors>,
     kinds: Vec<Kind>,
 }
@@ -136,6 +138,7 @@ fn error_set(dataset: &str, samples: &[&ErrorSample], names: &BTreeMap<(String, 
     };
     ErrorSet {
         dataset: dataset.to_owned(),
+        relations: samples.iter().any(|sample| of_relations(sample)),
         systems: samples.iter().take(DRAWN).map(system).collect(),
         kinds: kinds_of(samples).into_iter().map(kind).filter(|kind| !kind.first.is_empty()).collect(),
     }
@@ -143,10 +146,17 @@ fn error_set(dataset: &str, samples: &[&ErrorSample], names: &BTreeMap<(String, 
 
 /// The known kinds, and then others that occur.
 fn kinds_of<'s>(samples: &[&'s ErrorSample]) -> Vec<(&'s str, &'s str, &'s str)> {
-    let known = KINDS.iter().map(|(code, name, meaning)| (*code, *name, *meaning));
+    let relations = samples.iter().any(|sample| of_relations(sample));
+    let known = KINDS.iter().map(|&(code, name, of_mentions, of_relations)| {
+        (code, name, if relations { of_relations } else { of_mentions })
+    });
     let others = in_order(samples.iter().flat_map(|sample| &sample.counts).map(|count| count.name.as_str()));
-    let others = others.into_iter().filter(|name| KINDS.iter().all(|(code, _, _)| code != name));
+    let others = others.into_iter().filter(|name| KINDS.iter().all(|(code, ..)| code != name));
     known.chain(others.map(|name| (name, name, ""))).collect()
+}
+
+fn of_relations(sample: &ErrorSample) -> bool {
+    sample.cases.iter().any(|case| case.head.is_some())
 }
 
 fn count_of(sample: &ErrorSample, kind: &str) -> u64 {

@@ -40,7 +40,8 @@ pub(crate) struct Headline {
     precision: Option<String>,
     recall: Option<String>,
     relaxed: Option<String>,
-    baseline: Option<String>,
+    /// The baseline with its figure.
+    baseline: Option<(String, String)>,
     support: String,
     relations: bool,
     at: String,
@@ -142,7 +143,7 @@ fn headline(index: usize, set: &EvaluationSet<'_>) -> Option<Headline> {
     let score = best.measured(&set.measure).or_else(|| overall("f1")).or_else(|| best.scores.first().copied())?;
     let baseline = set.systems.iter().find(|system| system.baseline && !best.baseline);
     let baseline =
-        baseline.and_then(|system| Some(format!("{} {}", system.shown, figure_text(system.measured(&set.measure)?))));
+        baseline.and_then(|system| Some((system.shown.clone(), figure_text(system.measured(&set.measure)?))));
     Some(Headline {
         dataset: set.dataset.to_owned(),
         anchor: anchor(index),
