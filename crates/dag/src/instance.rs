@@ -151,7 +151,7 @@ impl<'b> InstanceBuilder<'b> {
             return Err(problems);
         }
         let needed = self.needed(draft, point)?;
-        let takes_what_there_is = draft.file.uses == Uses::Report && (needed.broken || !needed.planned.is_empty());
+        let takes_what_there_is = takes_what_there_is(draft.file.uses, &needed);
         Ok(match needed.skipped {
             Some(name) if !takes_what_there_is => Some(format!("it needs `{name}`, which is skipped")),
             _ => None,
@@ -279,6 +279,22 @@ impl<'b> InstanceBuilder<'b> {
 
 fn with_path(draft: &Draft<'_>) -> String {
     format!("steps.{}.with", draft.name)
+}
+
+/// Whether a step runs without the skipped ones among those that it needs: a report is about what there is, and an
+/// evaluation about the predictions that there are, as long as there are some, and gold to compare them with.
+fn takes_what_there_is(uses: Uses, needed: &Needed<'_>) -> bool {
+    let planned = &needed.planned;
+    let gives = |step: &PlannedStep, name: &str| step.outputs.iter().any(|output| output.name == name);
+    match uses {
+        Uses::Report | Uses::Evaluate if needed.broken => true,
+        Uses::Report => !planned.is_empty(),
+        Uses::Evaluate => {
+            let predicted = planned.iter().any(|step| gives(step, "predictions"));
+            predicted && planned.iter().any(|step| gives(step, "examples") && !gives(step, "predictions"))
+        }
+        _ => false,
+    }
 }
 
 /// Unknown options of a skipped step; its values need not make sense, since the parameters behind them may be null.

@@ -80,7 +80,7 @@ pub(crate) struct StepFile {
     #[expect(dead_code, reason = "read apart")]
     matrix: IgnoredAny,
     /// Whether it runs: not when the value is false, null, 0 or empty text. Steps that need a skipped step are skipped as
-    /// well, except `report`, which takes what there is.
+    /// well, except `report`, which takes what there is, and `evaluate` as long as it has gold and predictions.
     #[serde(default, rename = "if")]
     #[schemars(with = "Option<Value>")]
     #[expect(dead_code, reason = "read apart")]

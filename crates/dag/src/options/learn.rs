@@ -28,6 +28,8 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::count")]
     #[schemars(range(min = 1))]
     pub epochs: u32,
+    /// Optimizer steps to take at least: where `epochs` come to fewer, there are so many more epochs. For few examples.
+    pub least_steps: u32,
     /// Peak learning rate, reached at the end of the warm-up.
     #[serde(deserialize_with = "bounds::above_zero")]
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -203,6 +205,7 @@ impl Default for TrainOptions {
             pairs: PairOptions::default(),
             examples: None,
             epochs: 4,
+            least_steps: 0,
             learning_rate: 3e-4,
             batch_size: 16,
             accumulation: 1,

@@ -228,6 +228,28 @@ fn only_the_instance_behind_a_condition_is_skipped() {
 }
 
 #[test]
+fn an_evaluation_takes_the_predictions_that_there_are() {
+    let check = |others: [bool; 2], gold: bool, needs: &[&str], skipped: &[&str]| {
+        let steps = [
+            generate("write"),
+            generate("gold").replace("uses: generate", &format!("uses: generate, if: {gold}")),
+            "  learn: {uses: train, needs: [write]}".to_owned(),
+            format!("  a: {{uses: predict, needs: [learn, gold], if: {}}}", others[0]),
+            format!("  b: {{uses: predict, needs: [learn, gold], if: {}}}", others[1]),
+            "  score: {uses: evaluate, needs: [gold, a, b]}".to_owned(),
+        ];
+        let plan = plan(&lines(&steps), &[]).unwrap();
+        let found = plan.step("score").map(|step| step.needs.clone()).unwrap_or_default();
+        assert_eq!(found, needs);
+        assert_eq!(plan.skipped.iter().map(|step| step.id.as_str()).collect::<Vec<_>>(), skipped);
+    };
+    check([true, true], true, &["gold", "a", "b"], &[]);
+    check([false, true], true, &["gold", "b"], &["a"]);
+    check([false, false], true, &[], &["a", "b", "score"]);
+    check([true, true], false, &[], &["gold", "a", "b", "score"]);
+}
+
+#[test]
 fn a_report_of_nothing_is_skipped() {
     let steps = [
         "  a: {uses: command, if: false, with: {run: [x]}}".to_owned(),

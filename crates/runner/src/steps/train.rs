@@ -223,6 +223,13 @@ fn require_pairs(context: &Context<'_>, rows: &[Encoding], split: &str) -> Resul
     Err(RunnerError::Empty { step: context.step.id.clone(), what })
 }
 
+/// As many epochs as are asked for, or as the least number of steps needs.
+const fn epochs(options: &TrainOptions, rows: usize) -> u32 {
+    let sequences = options.batch_size as usize * options.accumulation as usize;
+    let needed = (options.least_steps as usize).div_ceil(rows.div_ceil(sequences)) as u32;
+    if needed > options.epochs { needed } else { options.epochs }
+}
+
 /// The artifact folder of this step: built once, kept between interruptions.
 fn built(
     context: &Context<'_>,
@@ -287,7 +294,7 @@ fn fitted(
     dev: &[Encoding],
 ) -> Result<Outcome, RunnerError> {
     let recipe = Recipe {
-        epochs: options.epochs,
+        epochs: epochs(options, train.len()),
         learning_rate: options.learning_rate,
         warmup_fraction: options.warmup_fraction,
         weight_decay: options.weight_decay,
@@ -387,7 +394,7 @@ fn write_card(
         pipeline = context.plan.name,
         key = context.lineage.key,
         encoder = origin(context, options),
-        epochs = options.epochs,
+        epochs = epochs(options, train.len()),
         rate = options.learning_rate,
         seed = options.seed,
         rows = rows(options.task),
@@ -408,6 +415,19 @@ mod tests {
 
     fn ids(count: usize, name: &str) -> Vec<Example> {
         (0..count).map(|index| Example { id: format!("{name}{index}"), ..Example::default() }).collect()
+    }
+
+    #[test]
+    fn few_rows_are_seen_more_often() {
+        let check = |rows, least_steps, expected| {
+            let options =
+                TrainOptions { epochs: 4, batch_size: 8, accumulation: 2, least_steps, ..TrainOptions::default() };
+            assert_eq!(epochs(&options, rows), expected, "{rows} {least_steps}");
+        };
+        check(160, 0, 4);
+        check(160, 40, 4);
+        check(160, 41, 5);
+        check(10, 100, 100);
     }
 
     #[test]
