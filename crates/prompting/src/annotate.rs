@@ -93,7 +93,8 @@ pub fn annotate<E: From<PromptingError>>(
 
 fn seed(text: &Example) -> PromptSeed {
     PromptSeed {
-        topic: text.provenance.topic.clone(),
+        // What a recorded answer about a text of no topic is found by.
+        topic: text.provenance.topic.clone().or_else(|| Some(text.document.clone())),
         style: text.provenance.style.clone(),
         count: 1,
         given: Some(text.clone()),

@@ -85,9 +85,11 @@ fn read_entities(map: &Map<String, Value>, labels: &LabelNames) -> Result<Marks,
     match field(map, &ENTITIES_KEYS) {
         None => Err((Reason::EntitiesMissing, "the example has no `entities`".to_owned())),
         Some(Value::Null) => Ok(Marks::Ordered(Vec::new())),
-        Some(Value::Array(items)) => {
-            items.iter().map(|item| read_mention(item, labels, None)).collect::<Result<_, _>>().map(Marks::Ordered)
-        }
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| read_mention(item, labels, labels.only()))
+            .collect::<Result<_, _>>()
+            .map(Marks::Ordered),
         Some(Value::Object(entity)) if field(entity, &MENTION_KEYS).is_some_and(Value::is_string) => {
             read_mention(&Value::Object(entity.clone()), labels, None).map(|mention| Marks::Ordered(vec![mention]))
         }
@@ -117,7 +119,7 @@ fn read_map(map: &Map<String, Value>, labels: &LabelNames) -> Result<Vec<Mention
     Ok(mentions)
 }
 
-/// One entity: `{text, type}` under any of the usual keys, or a pair `[text, type]`.
+/// One entity: `{text, type}` under any of the usual keys, a pair `[text, type]`, or its text alone where the label is known.
 fn read_mention(value: &Value, labels: &LabelNames, default_label: Option<&str>) -> Result<Mention, Problem> {
     let (text, label) = match value {
         Value::Object(map) => (
@@ -191,6 +193,15 @@ mod tests {
     fn check(task: Task, example: Value, marks: Result<Marks, (Reason, &str)>) {
         let found = coerce(&example, &expected(task)).map(|draft| draft.marks);
         assert_eq!(found, marks.map_err(|(reason, words)| (reason, words.to_owned())), "{example}");
+    }
+
+    #[test]
+    fn the_only_label_needs_no_word() {
+        let labels = LabelNames::new(&[Label::new("Disease", "")], &std::collections::BTreeMap::new());
+        let expected = Expected { labels, ..expected(Task::Ner) };
+        let found = coerce(&json!({ "text": "t", "mentions": ["gout", {"text": "flu"}] }), &expected);
+        let marks = Marks::Ordered(mentions(&[("gout", "Disease"), ("flu", "Disease")]));
+        assert_eq!(found, Ok(Draft { text: "t".to_owned(), marks }));
     }
 
     #[test]

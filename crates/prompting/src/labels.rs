@@ -43,6 +43,11 @@ impl LabelNames {
         self.names.last().map(String::as_str)
     }
 
+    /// The label, where there is one alone.
+    pub(crate) fn only(&self) -> Option<&str> {
+        self.first().filter(|_| self.names.len() == 1)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

@@ -11,7 +11,7 @@ use crate::{PromptingError, Reason, Task};
 /// One recorded completion, a line of a recordings file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
-    /// Name of the recording.
+    /// Name of the recording; of an answer about a given text that is all of its document, the document's identifier.
     pub id: String,
     /// Task it was asked for.
     pub task: Task,
@@ -42,6 +42,8 @@ pub struct Recordings {
     rows: Vec<Recording>,
     by_key: BTreeMap<Key, Vec<usize>>,
     by_messages: BTreeMap<String, Vec<usize>>,
+    /// Of recordings that name neither messages nor topic.
+    by_id: BTreeMap<String, Vec<usize>>,
     bad_lines: Vec<BadLine>,
 }
 
@@ -64,6 +66,7 @@ impl Recordings {
             rows: Vec::new(),
             by_key: BTreeMap::new(),
             by_messages: BTreeMap::new(),
+            by_id: BTreeMap::new(),
             bad_lines: Vec::new(),
         };
         for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
@@ -103,6 +106,8 @@ impl Recordings {
         self.by_key.entry(key).or_default().push(self.rows.len());
         if let Some(messages) = &recording.messages {
             self.by_messages.entry(messages.clone()).or_default().push(self.rows.len());
+        } else if recording.topic.is_none() {
+            self.by_id.entry(recording.id.clone()).or_default().push(self.rows.len());
         }
         self.rows.push(recording);
     }
@@ -136,12 +141,22 @@ impl Recordings {
             known.then(|| self.by_messages.get(&messages_digest(&prompt.messages))).flatten()
         };
         let mut found: Vec<Option<usize>> = prompts.iter().map(|prompt| take(by_messages(prompt))).collect();
-        // The same values may belong to any text: an answer about a text is its own alone.
-        let values_are_enough = matches!(task, Task::Ner | Task::Re);
-        for (prompt, found) in prompts.iter().zip(&mut found).filter(|_| values_are_enough) {
-            *found = found.or_else(|| take(self.by_key.get(&key(prompt, task))));
+        for (prompt, found) in prompts.iter().zip(&mut found) {
+            // The same values may belong to any text: an answer about a text is its own alone.
+            let others = match task {
+                Task::Ner | Task::Re => self.by_key.get(&key(prompt, task)),
+                Task::Extract | Task::Verify => self.about(prompt.topic.as_deref().unwrap_or_default()),
+                Task::Propose => None,
+            };
+            *found = found.or_else(|| take(others));
         }
         found
+    }
+
+    /// Recordings about a document, whose identifier may stand behind its file's name.
+    fn about(&self, document: &str) -> Option<&Vec<usize>> {
+        let own = document.rsplit(':').next().unwrap_or_default();
+        self.by_id.get(document).or_else(|| self.by_id.get(own))
     }
 
     fn bad_line_row(&self, bad: &BadLine) -> Quarantined {
@@ -255,6 +270,16 @@ mod tests {
             "`r.jsonl` holds only 2 completions for task `ner`, topic `gout`, style `note`, count 2"
         );
         assert_eq!(recordings.answer(&prompts[..1], Task::Re).1[2].reason, "no_recording");
+    }
+
+    #[test]
+    fn an_answer_about_a_document_is_found_by_its_identifier() {
+        let line = |id: &str| format!(r#"{{"id":"{id}","task":"extract","count":1,"model":"m","completion":"{id}"}}"#);
+        let recordings = read(&format!("{}\n{}", line("17"), line("4"))).unwrap();
+        let prompts = ["4", "9", "corpus:17", "17"].map(|document| prompt(document, document));
+        let (completions, quarantined) = recordings.answer(&prompts, Task::Extract);
+        assert_eq!(completions.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["4", "17"]);
+        assert_eq!(quarantined.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["9", "17"]);
     }
 
     #[test]
