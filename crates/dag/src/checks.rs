@@ -295,6 +295,25 @@ fn system_name(input: &InputBinding, over: &str, needed: &[&PlannedStep]) -> Str
     if kept.is_empty() { step.to_owned() } else { format!("{step}@{}", kept.join(",")) }
 }
 
+/// The labels that a step is about, among the pipeline's.
+pub(crate) fn check_step_labels(file: &StepFile, known: &Labels, node: &Node) -> Vec<Diagnostic> {
+    let Some(labels) = &file.labels else { return Vec::new() };
+    let problem = |message: &str| vec![node.nearest(&["labels"]).problem(message)];
+    if !matches!(file.uses, Uses::Generate | Uses::Train) {
+        return problem("`labels` of a step is for `generate` and `train`");
+    }
+    if labels.is_empty() {
+        return problem("`labels` must name at least one label");
+    }
+    let known = known.names();
+    let names = || known.iter().map(String::as_str);
+    let unknown = labels.iter().filter(|label| !known.contains(label)).map(|label| {
+        let problem = node.item("labels", label).problem(format!("`{label}` is none of the pipeline's labels"));
+        problem.suggest(label, names()).or_list("labels", names())
+    });
+    unknown.collect()
+}
+
 pub(crate) fn check_slots(file: &StepFile, limits: &BTreeMap<String, Count>, node: &Node) -> Vec<Diagnostic> {
     let slots = node.nearest(&["slots"]);
     let known = || limits.keys().map(String::as_str);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clinsynth_contract::Sensitivity;
 
-use crate::checks::{check_kind, check_slots, fill_names, read_options, unknown_options};
+use crate::checks::{check_kind, check_slots, check_step_labels, fill_names, read_options, unknown_options};
 use crate::draft::Draft;
 use crate::expression::Scope;
 use crate::inputs::{Taker, check_quotes, outputs, refuse_egress};
@@ -176,7 +176,8 @@ impl<'b> InstanceBuilder<'b> {
         match (kind, file, files) {
             (Ok(kind), Ok(file), Ok(files)) => {
                 problems.extend(check_slots(&file, &self.file.limits, node));
-                problems.extend(check_kind(&kind, &file, &self.file.labels, node, with));
+                problems.extend(check_step_labels(&file, &self.file.labels, node));
+                problems.extend(check_kind(&kind, &file, &self.file.labels.only(file.labels.as_deref()), node, with));
                 if problems.is_empty() { Ok((kind, file, files)) } else { Err(problems) }
             }
             (kind, file, files) => {
@@ -219,7 +220,7 @@ impl<'b> InstanceBuilder<'b> {
             matrix: point.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect(),
             needs: needed.iter().map(|step| step.id.clone()).collect(),
             sensitivity: Sensitivity::highest(outputs.iter().map(|output| output.sensitivity)),
-            labels: self.labels(kind.uses()),
+            labels: self.labels(kind.uses(), file.labels.as_deref()),
             kind,
             inputs,
             outputs,
@@ -236,10 +237,10 @@ impl<'b> InstanceBuilder<'b> {
     }
 
     /// The labels as far as they decide the output of a kind.
-    fn labels(&self, uses: Uses) -> Labels {
-        let labels = &self.file.labels;
+    fn labels(&self, uses: Uses, own: Option<&[String]>) -> Labels {
+        let labels = self.file.labels.only(own);
         match uses {
-            Uses::Generate => labels.clone(),
+            Uses::Generate => labels,
             _ if uses.takes_labels() => labels.without_definitions(),
             _ => Labels::default(),
         }

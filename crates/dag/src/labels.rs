@@ -24,6 +24,12 @@ impl Labels {
         self.0.iter().map(|label| label.name.clone()).collect()
     }
 
+    /// Those of these names, in this order; all for `None`.
+    pub(crate) fn only(&self, names: Option<&[String]>) -> Self {
+        let kept = |label: &&Label| names.is_none_or(|names| names.contains(&label.name));
+        Self(self.0.iter().filter(kept).cloned().collect())
+    }
+
     pub(crate) fn without_definitions(&self) -> Self {
         Self(self.names().into_iter().map(|name| Label { name, definition: String::new() }).collect())
     }

@@ -79,6 +79,9 @@ pub(crate) struct StepFile {
     #[schemars(with = "Option<BTreeMap<String, Value>>")]
     #[expect(dead_code, reason = "read apart")]
     matrix: IgnoredAny,
+    /// With `generate` and `train`: those of the pipeline's labels that it is about; null for all.
+    #[serde(default)]
+    pub(crate) labels: Option<Vec<String>>,
     /// Whether it runs: not when the value is false, null, 0 or empty text. Steps that need a skipped step are skipped as
     /// well, except `report`, which takes what there is, and `evaluate` as long as it has gold and predictions.
     #[serde(default, rename = "if")]

@@ -250,6 +250,26 @@ fn an_evaluation_takes_the_predictions_that_there_are() {
 }
 
 #[test]
+fn a_step_may_be_about_some_of_the_labels() {
+    let planned = |keys: &str| {
+        let learn = format!("  learn: {{uses: train, needs: [write], {keys}}}");
+        plan(&lines(&[generate("write"), learn]), &[]).map_err(|error| error.to_string())
+    };
+    let labels = |keys: &str| planned(keys).unwrap().step("learn").unwrap().labels.names();
+    assert_eq!(labels("labels: null"), ["Disease", "Chemical"]);
+    assert_eq!(labels("labels: [Chemical]"), ["Chemical"]);
+    let fails = |keys: &str, expected: &str| {
+        let error = planned(keys).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    };
+    fails("labels: [Gene]", "`Gene` is none of the pipeline's labels");
+    fails("labels: []", "`labels` must name at least one label");
+    let curate = "  tidy: {uses: curate, needs: [write], labels: [Disease]}".to_owned();
+    let error = plan(&lines(&[generate("write"), curate]), &[]).unwrap_err().to_string();
+    assert!(error.contains("`labels` of a step is for `generate` and `train`"), "{error}");
+}
+
+#[test]
 fn a_report_of_nothing_is_skipped() {
     let steps = [
         "  a: {uses: command, if: false, with: {run: [x]}}".to_owned(),

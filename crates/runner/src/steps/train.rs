@@ -80,7 +80,7 @@ fn tags(context: &Context<'_>, options: &TrainOptions) -> Result<TagSet, RunnerE
         TrainTagScheme::Bio => TagScheme::Bio,
         TrainTagScheme::Bioes => TagScheme::Bioes,
     };
-    Ok(TagSet::new(context.plan.labels.clone())?.with_scheme(scheme))
+    Ok(TagSet::new(context.step.labels.names())?.with_scheme(scheme))
 }
 
 /// The model of another step as it is, where there is nothing to learn from.
@@ -159,7 +159,14 @@ fn splits(
 ) -> Result<(Vec<Encoding>, Vec<Encoding>, usize), RunnerError> {
     let of =
         |split| -> Vec<Example> { examples.iter().filter(|example| example.split == Some(split)).cloned().collect() };
-    let (train, dev) = drawn(of(Split::Train), of(Split::Dev), options);
+    let (mut train, mut dev) = drawn(of(Split::Train), of(Split::Dev), options);
+    if options.task == Task::Ner {
+        let (own, all) = (context.step.labels.names(), &context.plan.labels);
+        for example in train.iter_mut().chain(&mut dev) {
+            // Of the pipeline's labels, those of other steps; a label that it does not know is an error.
+            example.entities.retain(|entity| own.contains(&entity.label) || !all.contains(&entity.label));
+        }
+    }
     for (rows, name) in [(&train, "train"), (&dev, "dev")] {
         if rows.is_empty() {
             let what =
@@ -365,7 +372,7 @@ fn write_card(
         context.lineage.inputs.iter().map(|input| format!("- `{}`, digest `{}`", input.name, input.digest)).collect();
     let (title, score, tensors) = match options.task {
         Task::Ner => (
-            format!("Token classifier for {}", context.plan.labels.join(", ")),
+            format!("Token classifier for {}", context.step.labels.names().join(", ")),
             "strict micro F1",
             "`model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence) and gives `logits` (float32, \
              batch × sequence × tags); tags are in `config.json` under `id2label`.",
