@@ -60,16 +60,42 @@ fn print_json(plan: &Plan, outlooks: &BTreeMap<String, Outlook>) -> Result<()> {
     Ok(())
 }
 
+/// Identifiers of needed instances; many of one step by their number.
+fn shown_needs(needs: &[String]) -> String {
+    let step = |id: &String| id.split('@').next().unwrap_or_default().to_owned();
+    let shown = needs.chunk_by(|a, b| step(a) == step(b)).map(|instances| match instances {
+        [_, _, _, ..] => format!("{} ({} instances)", step(&instances[0]), instances.len()),
+        few => few.join(", "),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
 fn print_table(plan: &Plan, outlooks: &BTreeMap<String, Outlook>) {
     let mut table = Table::new();
     table.load_style(crate::terminal::LINES).set_header(["step", "uses", "needs", "sensitivity", "outlook"]);
     for step in &plan.steps {
         let outlook = outlooks.get(&step.id).map_or_else(String::new, ToString::to_string);
-        let needs = step.needs.join(", ");
+        let needs = shown_needs(&step.needs);
         table.add_row([step.id.as_str(), step.kind.name(), &needs, step.sensitivity.name(), &outlook]);
     }
     for skipped in &plan.skipped {
         table.add_row([skipped.id.as_str(), &skipped.uses, "", "", &format!("skipped: {}", skipped.reason)]);
     }
     println!("{table}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_instances_of_a_step_are_counted() {
+        let check = |needs: &[&str], expected: &str| {
+            let needs: Vec<String> = needs.iter().map(|&id| id.to_owned()).collect();
+            assert_eq!(shown_needs(&needs), expected);
+        };
+        check(&[], "");
+        check(&["a", "b@seed=0", "b@seed=1"], "a, b@seed=0, b@seed=1");
+        check(&["a", "b@seed=0", "b@seed=1", "b@seed=2", "c"], "a, b (3 instances), c");
+    }
 }
