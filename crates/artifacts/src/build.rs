@@ -10,7 +10,7 @@ use crate::encoder::{Encoder, Layout, Rates};
 use crate::graph::OPSET;
 use crate::model::{batch_specs, dropout_sites};
 use crate::step::Blueprint;
-use crate::task::{Classification, TagLoss, Tagging, Task};
+use crate::task::{Classification, Tagging, Task};
 use crate::weights::{Checkpoint, WeightFile, encode_checkpoint, normal_draws};
 
 /// The least ONNX Runtime (1.x) that the graphs were made for; the binding asks for the same.
@@ -25,13 +25,14 @@ pub struct BuildSettings {
     pub seed: u64,
     /// Which parameters learn how fast.
     pub rates: Rates,
-    /// What tags are learnt by; a [`Classification`] has a loss of its own.
-    pub loss: TagLoss,
+    /// Share of each tag's target that is spread evenly over its label's tags and `O` (label smoothing, Szegedy et al.
+    /// 2016), from 0 (none) to below 1; a [`Classification`] has its own.
+    pub smoothing: f32,
 }
 
 impl Default for BuildSettings {
     fn default() -> Self {
-        Self { dropout: true, seed: 0, rates: Rates::default(), loss: TagLoss::default() }
+        Self { dropout: true, seed: 0, rates: Rates::default(), smoothing: 0.0 }
     }
 }
 
@@ -44,7 +45,7 @@ impl Default for BuildSettings {
 /// layer starts from N(0, `initializer_range`) with zero biases, as in `transformers`, unless the folder is a classifier
 /// that tells the same apart (its `id2label` are the names of these tags, in order): then training goes on with its layer.
 ///
-/// Errors: the loss is out of bounds, a file is absent or broken, the configuration asks for what is not supported, a
+/// Errors: the smoothing is out of bounds, a file is absent or broken, the configuration asks for what is not supported, a
 /// tensor is missing or of another shape, or `out` cannot be written.
 pub fn build(
     encoder_dir: &Path,
@@ -52,8 +53,10 @@ pub fn build(
     settings: &BuildSettings,
     out: &Path,
 ) -> Result<Manifest, ArtifactError> {
-    check_loss(settings.loss)?;
-    let (task, names) = (Task::Tags(Tagging::of(tags, settings.loss)), [tags.names(), tags.labels().to_vec()]);
+    if !(0.0..1.0).contains(&settings.smoothing) {
+        return Err(ArtifactError::Smoothing { found: settings.smoothing });
+    }
+    let (task, names) = (Task::Tags(Tagging::of(tags, settings.smoothing)), [tags.names(), tags.labels().to_vec()]);
     build_task(encoder_dir, task, names, settings, out)
 }
 
@@ -71,18 +74,6 @@ pub fn build_classifier(
     check_classification(classification)?;
     let classes = classification.classes.clone();
     build_task(encoder_dir, Task::Sequence(classification), [classes.clone(), classes], settings, out)
-}
-
-fn check_loss(loss: TagLoss) -> Result<(), ArtifactError> {
-    match loss {
-        TagLoss::CrossEntropy { smoothing } if !(0.0..1.0).contains(&smoothing) => {
-            Err(ArtifactError::Smoothing { found: smoothing })
-        }
-        TagLoss::Generalized { exponent } if !(exponent > 0.0 && exponent <= 1.0) => {
-            Err(ArtifactError::Exponent { found: exponent })
-        }
-        _ => Ok(()),
-    }
 }
 
 fn check_classification(settings: &Classification) -> Result<(), ArtifactError> {

@@ -27,12 +27,6 @@ pub enum ArtifactError {
         /// What was given.
         found: f32,
     },
-    /// The exponent of the generalised cross-entropy out of bounds.
-    #[error("the exponent `{found}` of the generalised cross-entropy is not above 0 and at most 1")]
-    Exponent {
-        /// What was given.
-        found: f32,
-    },
     /// A file cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {

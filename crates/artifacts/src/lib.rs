@@ -44,4 +44,4 @@ pub use encoder::Rates;
 pub use error::ArtifactError;
 pub use export::{Exported, export, export_int8};
 pub use markers::add_markers;
-pub use task::{Classification, Pooling, TagLoss};
+pub use task::{Classification, Pooling};

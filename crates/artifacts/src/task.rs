@@ -25,47 +25,24 @@ pub struct Classification {
     pub smoothing: f32,
 }
 
-/// What tags are learnt by.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum TagLoss {
-    /// Cross-entropy; with a share `ε` of each target spread evenly over a label's tags and `O`, from 0 (none) to below
-    /// 1 (label smoothing, Szegedy et al. 2016).
-    CrossEntropy {
-        /// `ε`.
-        smoothing: f32,
-    },
-    /// Generalised cross-entropy `(1 - p^q) / q` of the right tag's probability `p`, for labels some of which are wrong:
-    /// near the cross-entropy for small `q`, half the mean absolute error for 1, which the wrong ones pull least (Zhang
-    /// and Sabuncu 2018, equation 6).
-    Generalized {
-        /// `q`, above 0 and at most 1.
-        exponent: f32,
-    },
-}
-
-impl Default for TagLoss {
-    fn default() -> Self {
-        Self::CrossEntropy { smoothing: 0.0 }
-    }
-}
-
 /// The classification of tokens by the tags of a [`TagSet`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tagging {
     pub(crate) labels: usize,
     /// Tags that each label has of its own.
     pub(crate) own: usize,
-    pub(crate) loss: TagLoss,
+    /// Share of each target that is spread evenly over a label's tags and `O`.
+    pub(crate) smoothing: f32,
 }
 
 impl Tagging {
-    pub(crate) fn of(tags: &TagSet, loss: TagLoss) -> Self {
-        Self { labels: tags.labels().len(), own: tags.scheme().tags_per_label(), loss }
+    pub(crate) fn of(tags: &TagSet, smoothing: f32) -> Self {
+        Self { labels: tags.labels().len(), own: tags.scheme().tags_per_label(), smoothing }
     }
 
     /// One of so many tags, for graphs without a loss.
     pub(crate) fn with_classes(tags: usize) -> Self {
-        Self { labels: 1, own: tags.saturating_sub(1), loss: TagLoss::default() }
+        Self { labels: 1, own: tags.saturating_sub(1), smoothing: 0.0 }
     }
 }
 

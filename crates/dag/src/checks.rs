@@ -121,12 +121,6 @@ fn check_train(options: &TrainOptions, labels: &[String], with: &Node) -> Vec<Di
         let message = "`precision: bf16` is the processor's: with `device: cuda` it is float32";
         complain(&["precision"], message.to_owned());
     }
-    if options.noise_exponent > 0.0 && options.label_smoothing > 0.0 {
-        complain(
-            &["noise-exponent"],
-            "`noise-exponent` and `label-smoothing` are two losses: give one of them".to_owned(),
-        );
-    }
     if options.task == Task::Ner {
         if options.pairs != PairOptions::default() {
             complain(&["pairs"], "`pairs` is for `task: re`".to_owned());
@@ -142,9 +136,6 @@ fn check_train(options: &TrainOptions, labels: &[String], with: &Node) -> Vec<Di
     }
     if options.replace_mentions > 0.0 {
         complain(&["replace-mentions"], "`replace-mentions` is for `task: ner`".to_owned());
-    }
-    if options.noise_exponent > 0.0 {
-        complain(&["noise-exponent"], "`noise-exponent` is for `task: ner`".to_owned());
     }
     if options.tag_scheme != TrainTagScheme::Bio {
         complain(&["tag-scheme"], "`tag-scheme` is for `task: ner`".to_owned());

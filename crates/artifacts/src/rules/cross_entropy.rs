@@ -1,16 +1,13 @@
 use crate::graph::{Graph, Value, int};
 use crate::tape::Tape;
-use crate::task::TagLoss;
 
-/// Mean loss over the tokens that carry a label, by the cross-entropy or a variant of it; a negative label marks the others.
+/// Mean cross-entropy over the tokens that carry a label, perhaps with smoothed targets; a negative label marks the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CrossEntropy {
     log_probabilities: Value,
     targets: Value,
     labelled: Value,
     divisor: Value,
-    /// `p^q` of each token's own class, `[T, 1]`, where the loss is the generalised one.
-    pull: Option<Value>,
 }
 
 /// The scalars that a forward pass yields.
@@ -24,39 +21,27 @@ pub(crate) struct Loss {
 
 impl CrossEntropy {
     /// `logits` `[T, C]` and `labels` `[S, B]`.
-    pub(crate) fn forward(tape: &mut Tape, logits: Value, labels: Value, classes: i64, loss: TagLoss) -> (Loss, Self) {
+    pub(crate) fn forward(tape: &mut Tape, logits: Value, labels: Value, classes: i64, smoothing: f32) -> (Loss, Self) {
         let graph = &mut tape.graph;
         let (labelled, gold) = gold(graph, labels, classes);
         let log_probabilities = graph.op("LogSoftmax", &[logits], &[int("axis", -1)]);
-        let (targets, pull, total) = match loss {
-            TagLoss::CrossEntropy { smoothing } => {
-                let targets = smoothed(graph, gold, labelled, smoothing / classes as f32, 1.0 - smoothing);
-                let chosen = graph.mul(targets, log_probabilities);
-                let total = graph.op("ReduceSum", &[chosen], &[int("keepdims", 0)]);
-                (targets, None, graph.op("Neg", &[total], &[]))
-            }
-            TagLoss::Generalized { exponent } => {
-                let (pull, total) = generalized(graph, gold, log_probabilities, exponent);
-                (gold, Some(pull), total)
-            }
-        };
+        let targets = smoothed(graph, gold, labelled, smoothing / classes as f32, 1.0 - smoothing);
+        let chosen = graph.mul(targets, log_probabilities);
+        let total = graph.op("ReduceSum", &[chosen], &[int("keepdims", 0)]);
+        let total = graph.op("Neg", &[total], &[]);
         let count = graph.op("ReduceSum", &[labelled], &[int("keepdims", 0)]);
         let one = graph.number(1.0);
         let divisor = graph.op("Max", &[count, one], &[]);
         let mean = graph.op("Div", &[total, divisor], &[]);
-        (Loss { mean, labelled: count }, Self { log_probabilities, targets, labelled, divisor, pull })
+        (Loss { mean, labelled: count }, Self { log_probabilities, targets, labelled, divisor })
     }
 
-    /// `dlogits = (softmax - target) / count` on labelled tokens, 0 on the others; by the generalised loss times the
-    /// `p^q` of the token, so that those whose class seems wrong pull less.
+    /// `dlogits = (softmax - target) / count` on labelled tokens, 0 on the others.
     pub(crate) fn backward(self, tape: &mut Tape) -> Value {
         let graph = &mut tape.graph;
         let probabilities = graph.op("Exp", &[self.log_probabilities], &[]);
         let probabilities = graph.mul(probabilities, self.labelled);
-        let mut difference = graph.sub(probabilities, self.targets);
-        if let Some(pull) = self.pull {
-            difference = graph.mul(difference, pull);
-        }
+        let difference = graph.sub(probabilities, self.targets);
         graph.op("Div", &[difference, self.divisor], &[])
     }
 }
@@ -70,20 +55,6 @@ fn smoothed(graph: &mut Graph, gold: Value, labelled: Value, spread: f32, left: 
     let own = graph.mul(gold, left);
     let all = graph.mul(labelled, spread);
     graph.add(own, all)
-}
-
-/// `p^q` of each token's own class `[T, 1]`, and the sum of `(1 - p^q) / q`, to which an unlabelled token adds 0.
-fn generalized(graph: &mut Graph, gold: Value, log_probabilities: Value, exponent: f32) -> (Value, Value) {
-    let own = graph.mul(gold, log_probabilities);
-    let last = graph.integers(&[-1]);
-    let own = graph.op("ReduceSum", &[own, last], &[int("keepdims", 1)]);
-    let power = graph.number(exponent);
-    let scaled = graph.mul(own, power);
-    let pull = graph.op("Exp", &[scaled], &[]);
-    let one = graph.number(1.0);
-    let missing = graph.sub(one, pull);
-    let missing = graph.op("ReduceSum", &[missing], &[int("keepdims", 0)]);
-    (pull, graph.op("Div", &[missing, power], &[]))
 }
 
 /// Which of `N` labels count, as `[N, 1]` of 0 and 1, and their classes as `[N, C]`, all 0 where one does not count.
@@ -108,11 +79,11 @@ mod tests {
     use crate::tape::Weight;
 
     /// Six tokens of which those with a negative label do not count.
-    fn layer(loss: TagLoss) -> Layer<impl FnOnce(&mut Tape, &[Weight], Value, Value) -> Value> {
+    fn layer(smoothing: f32) -> Layer<impl FnOnce(&mut Tape, &[Weight], Value, Value) -> Value> {
         let emit = move |tape: &mut Tape, weights: &[Weight], _, _| {
             let labels = tape.graph.integers(&[2, -100, 0, 0, -1, 1]);
             let labels = tape.graph.reshape(labels, &[3, 2]);
-            let (loss, layer) = CrossEntropy::forward(tape, weights[0].value, labels, 3, loss);
+            let (loss, layer) = CrossEntropy::forward(tape, weights[0].value, labels, 3, smoothing);
             let logits = layer.backward(tape);
             give(tape, weights[0], logits);
             loss.mean
@@ -122,8 +93,8 @@ mod tests {
     }
 
     /// The loss of each token by hand, from its probabilities and its class.
-    fn check(loss: TagLoss, by_hand: impl Fn([f64; 3], usize) -> f64) {
-        let found = f64::from(layer(loss).prepare(1).output()[0]);
+    fn check(smoothing: f32, by_hand: impl Fn([f64; 3], usize) -> f64) {
+        let found = f64::from(layer(smoothing).prepare(1).output()[0]);
         let logits = drawn("logits", &[6, 3], 0.0).values;
         let tokens = [(0, 2), (2, 0), (3, 0), (5, 1)].map(|(token, class)| {
             let exponentials = [0, 1, 2].map(|place| f64::from(logits[3 * token + place]).exp());
@@ -131,20 +102,13 @@ mod tests {
             by_hand(exponentials.map(|value| value / sum), class)
         });
         let wanted = tokens.iter().sum::<f64>() / 4.0;
-        assert!((found - wanted).abs() < 1e-5, "{loss:?}: {found}, not {wanted}");
-        layer(loss).check();
+        assert!((found - wanted).abs() < 1e-5, "{smoothing}: {found}, not {wanted}");
+        layer(smoothing).check();
     }
 
     #[test]
     fn losses_and_gradients_of_the_mean() {
-        check(TagLoss::default(), |p, class| -p[class].ln());
-        let smoothing = 0.3;
-        check(TagLoss::CrossEntropy { smoothing }, |p, class| {
-            -0.7 * p[class].ln() - 0.1 * p.iter().map(|value| value.ln()).sum::<f64>()
-        });
-        for exponent in [0.1, 0.7, 1.0] {
-            let q = f64::from(exponent);
-            check(TagLoss::Generalized { exponent }, |p, class| (1.0 - p[class].powf(q)) / q);
-        }
+        check(0.0, |p, class| -p[class].ln());
+        check(0.3, |p, class| -0.7 * p[class].ln() - 0.1 * p.iter().map(|value| value.ln()).sum::<f64>());
     }
 }

@@ -4,7 +4,8 @@ use crate::tape::Tape;
 use crate::task;
 
 /// The loss of a token classifier over the tags `O`, `B-1`, `I-1`, `B-2`, …: for each label a cross-entropy over `O` and
-/// the label's own tags (two, or four in BIOES), where every other label's mention counts as `O`; their mean over tokens and labels.
+/// the label's own tags (two, or four in BIOES), where every other label's mention counts as `O`; their mean over tokens
+/// and labels.
 ///
 /// One softmax over all tags would be content once a mention of one label is told from everything else, and would never
 /// learn that it is *not* a mention of another; here each label's mentions are examples of the other labels' outside.
@@ -27,7 +28,7 @@ impl Tagging {
     pub(crate) fn forward(tape: &mut Tape, logits: Value, tags: Value, settings: &task::Tagging) -> (Loss, Self) {
         let shape = Shape { labels: settings.labels as i64, seen: 1 + settings.own as i64 };
         if shape.labels == 1 {
-            let (loss, cross_entropy) = CrossEntropy::forward(tape, logits, tags, shape.seen, settings.loss);
+            let (loss, cross_entropy) = CrossEntropy::forward(tape, logits, tags, shape.seen, settings.smoothing);
             return (loss, Self { cross_entropy, shape });
         }
         let graph = &mut tape.graph;
@@ -35,7 +36,7 @@ impl Tagging {
         let own = graph.op("Gather", &[logits, columns], &[int("axis", 1)]);
         let own = graph.reshape(own, &[-1, shape.seen]);
         let own_tags = shape.own_tags(graph, tags);
-        let (loss, cross_entropy) = CrossEntropy::forward(tape, own, own_tags, shape.seen, settings.loss);
+        let (loss, cross_entropy) = CrossEntropy::forward(tape, own, own_tags, shape.seen, settings.smoothing);
         let share = tape.graph.number(1.0 / shape.labels as f32);
         let labelled = tape.graph.mul(loss.labelled, share);
         (Loss { labelled, ..loss }, Self { cross_entropy, shape })
@@ -96,10 +97,9 @@ mod tests {
     use super::*;
     use crate::check::{Layer, drawn, give};
     use crate::tape::Weight;
-    use crate::task::TagLoss;
 
     fn settings(labels: usize, own: usize) -> task::Tagging {
-        task::Tagging { labels, own, loss: TagLoss::default() }
+        task::Tagging { labels, own, smoothing: 0.0 }
     }
 
     fn check(settings: task::Tagging) {
@@ -122,8 +122,7 @@ mod tests {
             check(settings(labels, 2));
             check(settings(labels, 4));
         }
-        check(task::Tagging { loss: TagLoss::CrossEntropy { smoothing: 0.2 }, ..settings(2, 2) });
-        check(task::Tagging { loss: TagLoss::Generalized { exponent: 0.7 }, ..settings(2, 2) });
+        check(task::Tagging { smoothing: 0.2, ..settings(2, 2) });
     }
 
     /// Two labels, tags `B-2`, none, `I-1`: the mean of four cross-entropies of three tags each.

@@ -89,11 +89,6 @@ pub struct TrainOptions {
     #[serde(deserialize_with = "bounds::below_one")]
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub label_smoothing: f64,
-    /// Exponent `q` of the generalised cross-entropy, by which labels that seem wrong pull less: the more, the nearer to
-    /// 1; off at 0.
-    #[serde(deserialize_with = "bounds::fraction")]
-    #[schemars(range(min = 0, max = 1))]
-    pub noise_exponent: f64,
     /// Epochs without a better dev F1 after which training stops; null for never.
     pub patience: Option<u32>,
     /// Seed of the new layer's weights, the order of batches, the mentions exchanged and the dropout masks.
@@ -224,7 +219,6 @@ impl Default for TrainOptions {
             dropout: true,
             tag_scheme: TrainTagScheme::Bio,
             label_smoothing: 0.0,
-            noise_exponent: 0.0,
             patience: None,
             seed: 0,
             int8: false,

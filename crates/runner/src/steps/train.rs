@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clinsynth_artifacts::{
-    BuildSettings, Classification, Pooling, Rates, TagLoss, add_markers, build, build_classifier, export, export_int8,
+    BuildSettings, Classification, Pooling, Rates, add_markers, build, build_classifier, export, export_int8,
 };
 use clinsynth_contract::{Encoding, Example, Hasher, HistoryPoint, Manifest, Split, TagScheme, TagSet};
 use clinsynth_dag::{ClassWeights, PairForm, Task, TrainOptions, TrainPrecision, TrainSchedule, TrainTagScheme};
@@ -258,12 +258,7 @@ fn built(
         frozen_layers: options.freeze_layers as usize,
     };
     let smoothing = options.label_smoothing as f32;
-    let loss = if options.noise_exponent > 0.0 {
-        TagLoss::Generalized { exponent: options.noise_exponent as f32 }
-    } else {
-        TagLoss::CrossEntropy { smoothing }
-    };
-    let settings = BuildSettings { dropout: options.dropout, seed: options.seed, rates, loss };
+    let settings = BuildSettings { dropout: options.dropout, seed: options.seed, rates, smoothing };
     if options.task == Task::Ner {
         return Ok(build(encoder, &tags(context, options)?, &settings, artifact)?);
     }
