@@ -34,7 +34,7 @@ pub(crate) fn build(
     let no_params = Node::absent(root.place);
     let params = root.get("params").unwrap_or(&no_params);
     let env = allowed_variables(root, environment)?;
-    let scope = Scope { text, params, matrix: None, env: &env };
+    let scope = Scope { text, params, matrix: None, env: &env, nulls: false };
 
     let header = evaluate_header(root, &scope, &mut problems);
     let file = if problems.is_empty() {

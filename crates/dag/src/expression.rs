@@ -19,6 +19,8 @@ pub(crate) struct Scope<'s> {
     pub(crate) matrix: Option<&'s [(String, Node)]>,
     /// The environment variables that the file allows, by name; null for one that is not set.
     pub(crate) env: &'s BTreeMap<String, Option<String>>,
+    /// Whether null may stand within text: in the options of a step that does not run, because what it takes is not given.
+    pub(crate) nulls: bool,
 }
 
 impl Scope<'_> {
@@ -68,6 +70,7 @@ impl Scope<'_> {
             Content::Bool(value) => Ok(value.to_string()),
             Content::Number(value) => Ok(value.to_string()),
             Content::Text(value) => Ok(value.clone()),
+            Content::Null if self.nulls => Ok(String::new()),
             Content::Null => Err(self.problem(node, raw, format!("`{raw}` is null and cannot stand within text"))),
             Content::List(_) | Content::Map(_) => {
                 Err(self.problem(node, raw, format!("`{raw}` is a list or mapping and cannot stand within text")))

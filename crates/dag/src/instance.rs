@@ -89,7 +89,7 @@ impl<'b> InstanceBuilder<'b> {
     fn add_instance(&mut self, draft: &Draft<'_>, point: &Point, id: &str) -> Result<State, Vec<Diagnostic>> {
         let scope = Scope { matrix: Some(point), ..*self.scope };
         if let Some(reason) = self.reason_to_skip(draft, point, &scope)? {
-            let found = skipped_options(draft, &scope);
+            let found = skipped_options(draft, &Scope { nulls: true, ..scope });
             if !found.is_empty() {
                 return Err(found);
             }

@@ -270,6 +270,16 @@ fn a_step_may_be_about_some_of_the_labels() {
 }
 
 #[test]
+fn a_step_whose_folder_is_not_given_is_skipped() {
+    let import =
+        |path: &str| format!("  far: {{uses: import, if: '${{{{ params.none }}}}', with: {{path: '{path}'}}}}");
+    let planned = |path: &str| plan(&lines(&[generate("write"), import(path)]), &[]).map(|plan| plan.skipped.len());
+    assert_eq!(planned("${{ params.none }}/dev.tsv").ok(), Some(1));
+    let error = planned("${{ params.nowhere }}/dev.tsv").unwrap_err().to_string();
+    assert!(error.contains("params.nowhere"), "{error}");
+}
+
+#[test]
 fn a_report_of_nothing_is_skipped() {
     let steps = [
         "  a: {uses: command, if: false, with: {run: [x]}}".to_owned(),
