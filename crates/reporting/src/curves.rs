@@ -158,10 +158,11 @@ fn curve(set: &EvaluationSet<'_>, axis: &str) -> Option<Curve> {
     })
 }
 
-/// A number with commas, a word as it is.
-fn shown_value(text: &str) -> String {
+/// A number with commas, a word as it is; without a limit (null) it is all.
+pub(crate) fn shown_value(text: &str) -> String {
     match text.parse::<u64>() {
         Ok(count) => thousands(count),
+        Err(_) if text == "null" => "all".to_owned(),
         Err(_) => text.to_owned(),
     }
 }
@@ -319,6 +320,7 @@ mod tests {
         check_places(&["4", "1", "2", "3"], &[("1", "0.00%"), ("2", "33.33%"), ("3", "66.67%"), ("4", "100.00%")]);
         check_places(&["0", "5", "10"], &[("0", "0.00%"), ("5", "50.00%"), ("10", "100.00%")]);
         check_places(&["10", "100", "1000"], &[("10", "0.00%"), ("100", "50.00%"), ("1,000", "100.00%")]);
+        check_places(&["null", "1", "3", "2"], &[("1", "0.00%"), ("2", "42.37%"), ("3", "84.75%"), ("all", "100.00%")]);
         let apart = [("0", "0.00%"), ("10", "13.24%"), ("100", "50.00%"), ("1,000", "86.76%"), ("all", "100.00%")];
         check_places(&["all", "10", "0", "100", "1000"], &apart);
     }

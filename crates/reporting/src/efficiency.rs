@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::Efficiency;
-use crate::curves::{Point, Series, numeric_axes, series};
+use crate::curves::{Point, Series, numeric_axes, series, shown_value};
 use crate::numbers::{counted, percent, thousands};
 use crate::scores::figure_name;
 use crate::sets::{EvaluationSet, STEP};
@@ -92,7 +92,7 @@ fn compared(set: &EvaluationSet<'_>, with: &Series<'_>, without: &Series<'_>, ax
     let numbers = without.points.iter().filter_map(|point| Some((point.number?, point.score.value)));
     let curve: Vec<(f64, f64)> = numbers.collect();
     let words = without.points.iter().filter(|point| point.number.is_none());
-    let words: Vec<(&str, f64)> = words.map(|point| (point.text.as_str(), point.score.value)).collect();
+    let words: Vec<(String, f64)> = words.map(|point| (shown_value(&point.text), point.score.value)).collect();
     let outcome = |point: &Point<'_>| {
         let reach = |value: f64| needed(&curve, &words, value);
         let ends = point.score.low.zip(point.score.high);
@@ -135,14 +135,14 @@ fn compared(set: &EvaluationSet<'_>, with: &Series<'_>, without: &Series<'_>, ax
 
 /// Where a curve first reaches a figure, by linear interpolation over the logarithm of the number of examples, and over
 /// the number itself next to 0; none for an empty curve.
-fn needed<'t>(curve: &[(f64, f64)], words: &[(&'t str, f64)], value: f64) -> Option<Needed<'t>> {
+fn needed<'t>(curve: &[(f64, f64)], words: &'t [(String, f64)], value: f64) -> Option<Needed<'t>> {
     let &(first, first_value) = curve.first()?;
     let &(last, _) = curve.last()?;
     if first_value >= value {
         return Some(if first == 0.0 { Needed::About(0.0) } else { Needed::AtMost(first) });
     }
     let rise = curve.windows(2).find(|pair| pair[1].1 >= value);
-    let word = words.iter().find(|(_, reached)| *reached >= value).map(|(word, _)| *word);
+    let word = words.iter().find(|(_, reached)| *reached >= value).map(|(word, _)| word.as_str());
     Some(rise.map_or(Needed::MoreThan(last, word), |pair| {
         let ((from, low), (to, high)) = (pair[0], pair[1]);
         let part = (value - low) / (high - low);
@@ -243,8 +243,9 @@ mod tests {
 
     #[test]
     fn what_is_needed_lies_between_the_numbers_that_were_tried() {
+        let words = [("all".to_owned(), 0.9)];
         let check = |curve: &[(f64, f64)], value: f64, expected: Option<Needed<'_>>| {
-            let found = needed(curve, &[("all", 0.9)], value).map(|needed| match needed {
+            let found = needed(curve, &words, value).map(|needed| match needed {
                 Needed::About(number) => Needed::About((number * 1e6).round() / 1e6),
                 other => other,
             });

@@ -9,9 +9,16 @@ use crate::TrainingRun;
 use crate::axis::{Axis, Tick};
 use crate::numbers::{percent, share, thousands};
 
+/// Runs above which they share colours without a key, and one table.
+const MANY: usize = 12;
+/// Points of all lines of a chart together: more than a screen shows, and long runs would fill the file.
+const POINTS: usize = 6_000;
+
 /// The training section.
 #[derive(Debug, Serialize)]
 pub(crate) struct Training {
+    /// Whether there are too many runs for a colour and a table each.
+    many: bool,
     panels: Vec<Panel>,
     steps: Vec<Tick>,
     runs: Vec<Run>,
@@ -69,6 +76,7 @@ pub(crate) fn training(runs: &[TrainingRun]) -> Option<Training> {
     let last = runs.iter().flat_map(|run| &run.points).map(|point| point.step).max()?;
     let steps = Axis::covering(0.0, last as f64, 5).ended_at(last as f64);
     Some(Training {
+        many: runs.len() > MANY,
         panels: [loss_panel(runs, &steps), f1_panel(runs, &steps)].into_iter().flatten().collect(),
         steps: steps.ticks_across(|step| thousands(step as u64)),
         runs: runs.iter().enumerate().map(|(index, run)| summary(index, run)).collect(),
@@ -87,8 +95,8 @@ fn loss_panel(runs: &[TrainingRun], steps: &Axis) -> Option<Panel> {
     let ticks = values.ticks_up(|value| values.plain(value));
     let mut panel = Panel::new("Loss", "cross-entropy for each word, logarithmic", ticks);
     for (index, run) in runs.iter().enumerate() {
-        let trained = places(run, steps, &values, |point| point.loss);
-        let evaluated = places(run, steps, &values, |point| point.dev_loss);
+        let trained = places(run, most(runs), steps, &values, |point| point.loss);
+        let evaluated = places(run, most(runs), steps, &values, |point| point.dev_loss);
         let words = |place: &Place| format!("dev loss {:.4} at step {}", place.value, thousands(place.step));
         panel.add_line(index, false, &trained);
         panel.add_line(index, true, &evaluated);
@@ -106,7 +114,7 @@ fn f1_panel(runs: &[TrainingRun], steps: &Axis) -> Option<Panel> {
     let mut panel = Panel::new("Strict F1 on the dev split", "micro, in %", ticks);
     for (index, run) in runs.iter().enumerate() {
         let best = best_step(run);
-        let evaluated = places(run, steps, &values, |point| point.dev_f1);
+        let evaluated = places(run, most(runs), steps, &values, |point| point.dev_f1);
         let words = |place: &Place| format!("F1 {} at step {}", percent(place.value), thousands(place.step));
         panel.add_line(index, true, &evaluated);
         let dots = evaluated.iter().map(|place| place.dot(index, best == Some(place.step), words(place)));
@@ -141,19 +149,30 @@ impl Place {
     }
 }
 
+/// The most points of one line.
+fn most(runs: &[TrainingRun]) -> usize {
+    (POINTS / runs.len().max(1)).clamp(10, 600)
+}
+
 /// The places of one value of a run, without the points that lack it.
-fn places(run: &TrainingRun, steps: &Axis, values: &Axis, value: impl Fn(&HistoryPoint) -> Option<f64>) -> Vec<Place> {
+fn places(
+    run: &TrainingRun,
+    most: usize,
+    steps: &Axis,
+    values: &Axis,
+    value: impl Fn(&HistoryPoint) -> Option<f64>,
+) -> Vec<Place> {
     let place = |point: &HistoryPoint| {
         let value = value(point).filter(|value| value.is_finite())?;
         let (x, y) = (steps.fraction(point.step as f64), 1.0 - values.fraction(value));
         Some(Place { step: point.step, value, x, y })
     };
-    thinned(run.points.iter().filter_map(place).collect())
+    thinned(run.points.iter().filter_map(place).collect(), most)
 }
 
-/// At most 600 points: more than a screen shows, and a long run would fill the file.
-fn thinned(places: Vec<Place>) -> Vec<Place> {
-    let every = places.len().div_ceil(600).max(1);
+/// About `most` points, evenly taken, with the first and the last.
+fn thinned(places: Vec<Place>, most: usize) -> Vec<Place> {
+    let every = places.len().div_ceil(most).max(1);
     let last = places.len().saturating_sub(1);
     let kept = places.into_iter().enumerate().filter(|(index, _)| index % every == 0 || *index == last);
     kept.map(|(_, place)| place).collect()
@@ -197,4 +216,22 @@ fn summary(index: usize, run: &TrainingRun) -> Run {
         .collect();
     let words = |row: &Evaluated| format!("highest dev F1 {} at step {}", row.f1, row.step);
     Run { index, name: run.name.clone(), best: evaluations.iter().find(|row| row.best).map(words), evaluations }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_thinned_to_their_ends_and_what_lies_evenly_between() {
+        let place = |step: u64| Place { step, value: 0.0, x: 0.0, y: 0.0 };
+        let check = |points: u64, most: usize, expected: &[u64]| {
+            let kept = thinned((0..points).map(place).collect(), most);
+            assert_eq!(kept.iter().map(|place| place.step).collect::<Vec<_>>(), expected);
+        };
+        check(5, 10, &[0, 1, 2, 3, 4]);
+        check(10, 4, &[0, 3, 6, 9]);
+        check(11, 4, &[0, 3, 6, 9, 10]);
+        check(0, 4, &[]);
+    }
 }

@@ -128,9 +128,9 @@ pub(crate) fn large_report() -> Report {
         }
     }
     report.history =
-        (0..200).map(|seed| TrainingRun { name: format!("train@seed={seed}"), points: shifted(seed) }).collect();
+        (0..500).map(|seed| TrainingRun { name: format!("train@seed={seed}"), points: shifted(seed) }).collect();
     let level = Sensitivity::Synthetic;
-    for seed in 0..200 {
+    for seed in 0..500 {
         let (train, predict) = (format!("train@seed={seed}"), format!("predict@seed={seed}"));
         report.steps.push(step(
             &train,

@@ -76,7 +76,7 @@ fn recipe(group: &[(&PlannedStep, &TrainOptions, &Action)]) -> String {
         if values.is_empty() { last } else { format!("{} or {last}", values.join(", ")) }
     };
     let mut parts = vec![
-        format!("{} epochs", all(|options| options.epochs.to_string())),
+        format!("epochs {}", all(|options| options.epochs.to_string())),
         format!("batch {}", all(|options| options.batch_size.to_string())),
         format!("learning rate {}", all(|options| options.learning_rate.to_string())),
         format!("dropout {}", all(|options| if options.dropout { "on" } else { "off" }.to_owned())),
