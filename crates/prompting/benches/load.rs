@@ -1,12 +1,15 @@
-//! Ten thousand requests to a server with 50 ms of latency and 6 % of faults, beside the `openai` Python client.
+//! Ten thousand requests to a server with 50 ms of latency and 6 % of faults, beside the `openai` Python client and
+//! bespokelabs-curator.
 //!
 //! ```text
-//! cargo bench -p clinsynth-prompting --bench load -- [--requests 10000] [--concurrency 64] [--python PYTHON]
+//! cargo bench -p clinsynth-prompting --bench load -- \
+//!     [--requests 10000] [--concurrency 64] [--python PYTHON] [--curator PYTHON]
 //! ```
 //!
-//! Server and clients are processes of their own on one machine. A Python with `openai` is needed for the peer
-//! (`tests/reference/requirements-load.txt`); without one its row is left out. The peer is asked what a careful script asks:
-//! an asyncio pool of the same size, its own retries at five, and another call where it raised an error.
+//! Server and clients are processes of their own on one machine. A Python with `openai` is needed for the first peer
+//! (`tests/reference/requirements-load.txt`); without one its row is left out. It is asked what a careful script asks: an
+//! asyncio pool of the same size, its own retries at five, and another call where it raised an error. The second peer is
+//! asked only where a Python that has it is named (`tests/reference/requirements-load-curator.txt`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // A benchmark reports on stdout or dies.
 
 use std::collections::HashMap;
@@ -32,6 +35,8 @@ struct Arguments {
     requests: usize,
     concurrency: usize,
     python: String,
+    /// A Python with bespokelabs-curator.
+    curator: Option<String>,
     /// Set for the process that is our client: the server's address.
     client: Option<String>,
 }
@@ -58,17 +63,22 @@ fn main() {
         command
     };
     measure("clinsynth", &arguments, floor, &ours);
-    let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/load_openai.py"));
-    let peer = |url: &str| {
-        let mut command = Command::new(&arguments.python);
-        command.arg(script).args(["--url", url]);
+    let scripts = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference"));
+    let peer = |python: &str, script: &str, url: &str| {
+        let mut command = Command::new(python);
+        command.arg(scripts.join(script)).args(["--url", url]);
         command
     };
-    measure("openai (Python, asyncio)", &arguments, floor, &peer);
+    let openai = |url: &str| peer(&arguments.python, "load_openai.py", url);
+    measure("openai (Python, asyncio)", &arguments, floor, &openai);
+    if let Some(python) = &arguments.curator {
+        measure("bespokelabs-curator", &arguments, floor, &|url| peer(python, "load_curator.py", url));
+    }
 }
 
 fn arguments() -> Arguments {
-    let mut arguments = Arguments { requests: 10_000, concurrency: 64, python: "python3".into(), client: None };
+    let mut arguments =
+        Arguments { requests: 10_000, concurrency: 64, python: "python3".into(), curator: None, client: None };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         let mut number = || given.next().and_then(|value| value.parse().ok()).expect("a number");
@@ -77,6 +87,7 @@ fn arguments() -> Arguments {
             "--requests" => arguments.requests = number(),
             "--concurrency" => arguments.concurrency = number(),
             "--python" => arguments.python = given.next().expect("a program"),
+            "--curator" => arguments.curator = given.next(),
             "--client" => arguments.client = given.next(),
             _ => panic!("unknown argument `{name}`"),
         }
@@ -106,8 +117,9 @@ fn measure(name: &str, arguments: &Arguments, floor: f64, client: &dyn Fn(&str) 
     let seconds = said["seconds"].as_f64().unwrap();
     let ideal = counters.busy.as_secs_f64() / arguments.concurrency as f64;
     let completed = said["completed"].as_u64().unwrap();
+    let attempts = said["attempts"].as_u64().map_or("does not tell".to_owned(), |count| count.to_string());
     println!(
-        "| {name} | {seconds:.2} | {ideal:.2} | {:.1} % | {:.1} % | {:.1} | {:.0} MB | {} | {} | {} ({}): {} answered, {} 429, {} 500, {} broken, {} cut off |",
+        "| {name} | {seconds:.2} | {ideal:.2} | {:.1} % | {:.1} % | {:.1} | {:.0} MB | {} | {} | {} ({attempts}): {} answered, {} 429, {} 500, {} broken, {} cut off |",
         100.0 * ideal / seconds,
         100.0 * floor / seconds,
         said["cpu_seconds"].as_f64().unwrap(),
@@ -115,7 +127,6 @@ fn measure(name: &str, arguments: &Arguments, floor: f64, client: &dyn Fn(&str) 
         arguments.requests as u64 - completed,
         counters.answered.values().filter(|count| **count > 1).count(),
         counters.served,
-        said["attempts"],
         counters.answered.len(),
         counters.refused,
         counters.failed,
