@@ -110,6 +110,27 @@ fn what_is_in_the_cache_is_not_asked_again_by_another_step_or_run() {
 }
 
 #[test]
+fn a_step_that_another_pipeline_ran_is_the_latest_of_this_one_as_well() {
+    let server = Server::start(recorded, Duration::from_millis(1));
+    let place = live(&server, "");
+    place.clinsynth(&GENERATE).check(0, &["1 ran"]);
+    let text = fs::read_to_string(place.path("pipeline.yaml")).unwrap();
+    place.write("other.yaml", &text.replace("name: small", "name: other"));
+    place.clinsynth(&["step", "other.yaml", "generate"]).check(0, &[]);
+    let latest =
+        |pipeline: &str| fs::read(place.path(&format!(".clinsynth/latest/{pipeline}/generate/examples.parquet")));
+    assert_eq!(latest("other").unwrap(), latest("small").unwrap());
+    assert_eq!(server.total(), 24);
+}
+
+#[test]
+fn a_step_without_an_example_says_what_was_commonly_wrong() {
+    let server = Server::start(|_| ("prose".to_owned(), "I would rather not.".to_owned()), Duration::ZERO);
+    let place = live(&server, "");
+    place.clinsynth(&GENERATE).check(1, &["24 rows were set aside, most of them as `no_json`, such as: "]);
+}
+
+#[test]
 fn two_runs_at_once_share_what_they_ask() {
     let server = Server::start(recorded, Duration::from_millis(10));
     let place = live(&server, "");

@@ -71,8 +71,8 @@ pub struct Endpoint {
     #[serde(default = "poll_seconds", deserialize_with = "bounds_count")]
     #[schemars(range(min = 1))]
     pub poll_seconds: u32,
-    /// The model's `tokenizer.json`, relative to the pipeline file, by which prompts are counted before they are sent; null
-    /// for the endpoint's own counts so far, or four bytes a token.
+    /// The model's `tokenizer.json`, relative to the pipeline file, by which prompts are counted before they are sent,
+    /// for the estimate and for what the budget reserves; null for the endpoint's own counts so far, or four bytes a token.
     #[serde(default)]
     pub tokenizer: Option<PathBuf>,
     /// What tokens cost; nothing is assumed.

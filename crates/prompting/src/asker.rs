@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_openai::Client;
 use clinsynth_contract::{Completion, Prompt, Sensitivity};
@@ -15,10 +15,10 @@ use crate::egress::{EgressGuard, Ticket};
 use crate::failure::Failure;
 use crate::ladder::{Ladder, Rung};
 use crate::live::Ended;
-use crate::price::{Scales, bytes};
+use crate::price::{Counted, Scales, bytes};
 use crate::tally::{Outcome, Tally};
 use crate::transport::{Line, Parcel, Transport};
-use crate::{Endpoint, GenerateSettings, JsonMode, PromptingError, Reason, Spending};
+use crate::{CountTokens, Endpoint, GenerateSettings, JsonMode, PromptingError, Reason, Spending};
 
 /// What requests to one endpoint need, shared by all of them.
 pub(crate) struct Asker {
@@ -37,6 +37,10 @@ pub(crate) struct Asker {
     scales: Scales,
     batch_scales: Scales,
     usage: Mutex<Usage>,
+    /// Tokens of each prompt by the model's tokenizer, counted when they are first asked for.
+    counts: Vec<OnceLock<u64>>,
+    /// Tokens of the answer's schema, likewise.
+    schema_tokens: u64,
     rung_is_kept: AtomicBool,
 }
 
@@ -66,7 +70,13 @@ impl Asker {
         let (place, model) = (fingerprint.clone(), settings.parameters.model.clone());
         let (rung, usage) = cache.write_now(move |connection| learned(connection, &place, &model))?;
         let schema = |count| settings.labelling.answer_schema(count);
+        let schema_tokens = match (&endpoint.tokenizer, endpoint.json_mode) {
+            (Some(tokenizer), JsonMode::Auto) => tokenizer.count(&schema(1).to_string()),
+            _ => 0,
+        };
         Ok(Self {
+            counts: prompts.iter().map(|_| OnceLock::new()).collect(),
+            schema_tokens,
             keys: keys(prompts, &fingerprint, endpoint.json_mode, schema),
             prompts: prompts.to_vec(),
             endpoint: endpoint.clone(),
@@ -104,16 +114,25 @@ impl Asker {
         if batched { &self.batch_scales } else { &self.scales }
     }
 
+    /// The tokens of a prompt, as far as a tokenizer tells.
+    pub(crate) fn counted(&self, index: usize) -> Counted {
+        let messages = &self.prompts[index].messages;
+        let count = |tokenizer: &CountTokens| {
+            *self.counts[index].get_or_init(|| messages.iter().map(|message| tokenizer.count(&message.content)).sum())
+        };
+        Counted { messages: self.endpoint.tokenizer.as_ref().map(count), schema: self.schema_tokens }
+    }
+
     /// What is known of a request before it is sent.
     pub(crate) fn ticket(&self, index: usize, batched: bool) -> Ticket {
         let prompt = &self.prompts[index];
-        let usage = *self.usage();
+        let (usage, counted) = (*self.usage(), self.counted(index));
         Ticket {
             request: prompt.request.clone(),
             key: self.keys[index].0.clone(),
             sensitivity: prompt.sensitivity,
-            reserved: self.scales(batched).most(prompt, &usage),
-            tokens: self.scales.likely(prompt, &usage),
+            reserved: self.scales(batched).most(prompt, counted, &usage),
+            tokens: self.scales.likely(prompt, counted, &usage),
         }
     }
 

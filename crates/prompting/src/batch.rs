@@ -232,10 +232,10 @@ async fn take_results(
         let ended = match read_result(asker, &result) {
             Ok(reply) => asker.keep(index, Arrival { reply, number, batched: true }).await,
             Err((status, failure)) => {
-                asker
-                    .cache
-                    .write(move |connection| settle(connection, number, status, Some(Charge::default())))
-                    .await?;
+                // What was answered, though not usably, is charged as it was reserved; what failed costs nothing.
+                let answered = status == Some(200) && matches!(failure, Failure::SetAside { .. });
+                let cost = (!answered).then(Charge::default);
+                asker.cache.write(move |connection| settle(connection, number, status, cost)).await?;
                 Err(failure)
             }
         };

@@ -28,6 +28,8 @@ struct Provider {
     lose_creation: bool,
     /// The status of every line.
     line_status: u16,
+    /// Whether replies hold no choice.
+    mute: bool,
 }
 
 impl Provider {
@@ -85,7 +87,9 @@ impl Provider {
         let line: Value = serde_json::from_str(line).unwrap();
         let text = format!("batched {}", topic(&line["body"]));
         let usage = json!({ "prompt_tokens": 10, "completion_tokens": 20 });
-        let body = json!({ "choices": [{ "message": { "content": text } }], "usage": usage });
+        let choice = json!({ "message": { "content": text } });
+        let choices = if self.mute { json!([]) } else { json!([choice]) };
+        let body = json!({ "choices": choices, "usage": usage });
         let response = json!({ "status_code": self.line_status, "body": body });
         format!("{}\n", json!({ "custom_id": line["custom_id"], "response": response, "error": null }))
     }
@@ -218,4 +222,15 @@ fn a_budget_cuts_a_batch_and_ends_the_run_when_nothing_more_fits() {
     assert_eq!(lines, [2, 1, 1], "as each batch gives back what it did not use");
     endpoint.budget = Some(Budget { tokens: Some(2000), money: None });
     assert_eq!(run(9, &endpoint, &cache).unwrap().completions.len(), 9);
+}
+
+#[test]
+fn what_a_batch_answers_unusably_is_set_aside_and_stays_charged() {
+    let (server, _) = start(Provider { mute: true, ..provider() });
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("requests.sqlite");
+    let answers = run(2, &batching(&server, 10), &cache).unwrap();
+    assert_eq!((answers.completions.len(), answers.quarantined.len()), (0, 2));
+    // 2 + 16 + 64 tokens were reserved for each.
+    assert_eq!(answers.spending.tokens, 2 * 82);
 }

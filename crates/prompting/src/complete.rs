@@ -6,7 +6,7 @@ use clinsynth_contract::{Completion, EgressRecord, Prompt, Quarantined};
 use crate::clearance::Destination;
 use crate::enumerate::prompt_digest;
 use crate::live::ask_all;
-use crate::{ClearedPrompts, CountTokens, Endpoint, Estimate, GenerateSettings, PromptingError, Recordings};
+use crate::{ClearedPrompts, Endpoint, Estimate, GenerateSettings, PromptingError, Recordings};
 
 /// Who answers prompts.
 #[derive(Clone, Debug)]
@@ -109,8 +109,7 @@ pub fn complete(
     }
 }
 
-/// What [`complete`] would take, with prompts counted by the model's tokenizer if there is one; none for recordings, which
-/// take nothing.
+/// What [`complete`] would take; none for recordings, which take nothing.
 ///
 /// Errors: [`PromptingError::Endpoint`] for a budget that cannot be kept, and those of the request cache.
 pub fn estimate(
@@ -118,11 +117,10 @@ pub fn estimate(
     backend: &Backend,
     settings: &GenerateSettings,
     cache: &Path,
-    count: Option<CountTokens<'_>>,
 ) -> Result<Option<Estimate>, PromptingError> {
     match backend {
         Backend::Replay(_) => Ok(None),
-        Backend::Live(endpoint) => crate::live::estimate(prompts.prompts(), endpoint, settings, cache, count).map(Some),
+        Backend::Live(endpoint) => crate::live::estimate(prompts.prompts(), endpoint, settings, cache).map(Some),
     }
 }
 

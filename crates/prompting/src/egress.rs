@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clinsynth_contract::{Digest, EgressRecord, Sensitivity};
 use reqwest::Url;
@@ -17,6 +18,7 @@ pub(crate) struct EgressGuard {
     account: String,
     cap: Cap,
     cache: Arc<Cache>,
+    granted: Arc<AtomicUsize>,
 }
 
 /// Which prompt a request carries.
@@ -35,7 +37,14 @@ impl EgressGuard {
     /// A guard for one endpoint.
     pub(crate) fn new(endpoint: &Endpoint, cap: Cap, cache: Arc<Cache>) -> Result<Self, PromptingError> {
         let account = endpoint.fingerprint();
-        Ok(Self { origin: endpoint.origin()?, endpoint: endpoint.clone(), account, cap, cache })
+        Ok(Self {
+            origin: endpoint.origin()?,
+            endpoint: endpoint.clone(),
+            account,
+            cap,
+            cache,
+            granted: Arc::default(),
+        })
     }
 
     /// Lets a prompt pass unless it need not or may not leave, and writes down that it leaves before it does.
@@ -45,7 +54,19 @@ impl EgressGuard {
         self.check(url, &ticket.request, ticket.sensitivity)?;
         let Endpoint { requests_per_minute: requests, tokens_per_minute: tokens, .. } = self.endpoint;
         let departure = Departure { per_minute: PerMinute { requests, tokens }, ..self.departure(body, ticket) };
-        self.cache.write(move |connection| depart(connection, &departure)).await
+        let granted = Arc::clone(&self.granted);
+        // Counted where it is written, so that nobody sees a reservation that is not counted for long.
+        let leave = move |connection: &rusqlite::Connection| {
+            let leave = depart(connection, &departure)?;
+            granted.fetch_add(usize::from(matches!(leave, Leave::Granted(_))), Ordering::Relaxed);
+            Ok(leave)
+        };
+        self.cache.write(leave).await
+    }
+
+    /// Prompts that passed so far.
+    pub(crate) fn granted(&self) -> usize {
+        self.granted.load(Ordering::Relaxed)
     }
 
     /// The row of a prompt that is about to leave within this body.

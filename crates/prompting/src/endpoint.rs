@@ -8,7 +8,7 @@ use reqwest::Url;
 use crate::cache::answers::fingerprint;
 use crate::cache::attempts::Charge;
 use crate::price::money;
-use crate::{Budget, Prices, PromptingError};
+use crate::{Budget, CountTokens, Prices, PromptingError};
 
 /// A secret that never shows itself: `Debug` prints `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -98,6 +98,8 @@ pub struct Endpoint {
     pub requests_per_minute: Option<u32>,
     /// Most tokens that this process sends and asks for in a minute.
     pub tokens_per_minute: Option<u32>,
+    /// Counts prompts as the model does before they are sent; none for the endpoint's own counts of earlier replies.
+    pub tokenizer: Option<CountTokens>,
     /// What tokens cost.
     pub prices: Option<Prices>,
     /// The most that it may cost.
@@ -128,6 +130,7 @@ impl Endpoint {
             patience: Duration::from_mins(3),
             requests_per_minute: None,
             tokens_per_minute: None,
+            tokenizer: None,
             prices: None,
             budget: None,
             batching: None,

@@ -12,7 +12,7 @@ use crate::cache::Cache;
 use crate::cache::attempts::Charge;
 use crate::failure::Failure;
 use crate::tally::Tally;
-use crate::{Answers, Connections, CountTokens, Endpoint, Estimate, GenerateSettings, PromptingError};
+use crate::{Answers, Connections, Endpoint, Estimate, GenerateSettings, PromptingError};
 
 /// How a request ended: with a completion and its cost, or without.
 pub(crate) type Ended = Result<(Completion, Charge), Failure>;
@@ -51,14 +51,13 @@ pub(crate) fn estimate(
     endpoint: &Endpoint,
     settings: &GenerateSettings,
     cache: &Path,
-    count: Option<CountTokens<'_>>,
 ) -> Result<Estimate, PromptingError> {
     let asker = Asker::new(prompts, endpoint, settings, Cache::open(cache)?, Arc::default())?;
     let tally = Tally::new(asker.cached()?);
     let open = tally.open();
     let usage = *asker.usage();
     let scales = asker.scales(endpoint.batching.is_some());
-    Ok(scales.estimate(open.iter().map(|&index| &prompts[index]), prompts.len(), &usage, count))
+    Ok(scales.estimate(open.iter().map(|&index| (&prompts[index], asker.counted(index))), prompts.len(), &usage))
 }
 
 /// Batches first, those of earlier runs included; what they leave open is asked for one by one.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use clinsynth_contract::{Message, Prompt};
 
@@ -93,7 +94,35 @@ pub fn money(micros: u64, currency: &str) -> String {
 }
 
 /// Counts the tokens of a text as the model would.
-pub type CountTokens<'c> = &'c dyn Fn(&str) -> u64;
+#[derive(Clone)]
+pub struct CountTokens(Arc<dyn Fn(&str) -> u64 + Send + Sync>);
+
+impl CountTokens {
+    /// Counts by a function.
+    pub fn new(count: impl Fn(&str) -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(count))
+    }
+
+    /// Tokens of a text, special ones left out.
+    pub fn count(&self, text: &str) -> u64 {
+        (self.0)(text)
+    }
+}
+
+impl fmt::Debug for CountTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CountTokens")
+    }
+}
+
+/// What is known of the tokens of a prompt before it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counted {
+    /// Of its messages, by the model's tokenizer; none without one.
+    pub(crate) messages: Option<u64>,
+    /// Of the schema that may be sent beside it.
+    pub(crate) schema: u64,
+}
 
 /// Weighs requests to one model of one endpoint before they are sent, and counts their cost after.
 #[derive(Clone, Debug)]
@@ -137,14 +166,16 @@ impl Scales {
         Charge { tokens: prompt + completion, micros }
     }
 
-    /// The most that a request can cost: a token is at least a byte, unless the endpoint's own counts say less.
-    pub(crate) fn most(&self, prompt: &Prompt, usage: &Usage) -> Charge {
-        self.charge(most_prompt(&prompt.messages, usage), self.most_completion.unwrap_or(0))
+    /// The most that a request can cost: by the model's tokenizer and a margin; without one a token is at least a byte,
+    /// unless the endpoint's own counts say less.
+    pub(crate) fn most(&self, prompt: &Prompt, counted: Counted, usage: &Usage) -> Charge {
+        self.charge(most_prompt(&prompt.messages, counted, usage), self.most_completion.unwrap_or(0))
     }
 
     /// The likely tokens of a request, for limits of tokens a minute, which servers reckon with `max-tokens` as well.
-    pub(crate) fn likely(&self, prompt: &Prompt, usage: &Usage) -> u64 {
-        likely_prompt(&prompt.messages, usage) + self.most_completion.unwrap_or_else(|| self.likely_completion(usage))
+    pub(crate) fn likely(&self, prompt: &Prompt, counted: Counted, usage: &Usage) -> u64 {
+        likely_prompt(&prompt.messages, counted, usage)
+            + self.most_completion.unwrap_or_else(|| self.likely_completion(usage))
     }
 
     fn likely_completion(&self, usage: &Usage) -> u64 {
@@ -154,27 +185,20 @@ impl Scales {
         }
     }
 
-    /// What prompts would take, `cached` of which are answered.
+    /// What the open ones of so many prompts would take.
     pub(crate) fn estimate<'a>(
         &self,
-        open: impl Iterator<Item = &'a Prompt>,
+        open: impl Iterator<Item = (&'a Prompt, Counted)>,
         requests: usize,
         usage: &Usage,
-        count: Option<CountTokens<'_>>,
     ) -> Estimate {
-        let counted = |count: CountTokens<'_>, messages: &[Message]| {
-            messages.iter().map(|message| count(&message.content)).sum::<u64>()
-        };
         let mut estimate = Estimate { requests, cached: requests, prices: self.prices.clone(), ..Estimate::default() };
         let mut most = Charge::default();
-        for prompt in open {
+        for (prompt, counted) in open {
             estimate.cached -= 1;
-            estimate.prompt_tokens += match count {
-                Some(count) => counted(count, &prompt.messages),
-                None => likely_prompt(&prompt.messages, usage),
-            };
+            estimate.prompt_tokens += likely_prompt(&prompt.messages, counted, usage);
             estimate.completion_tokens += self.likely_completion(usage);
-            let one = self.most(prompt, usage);
+            let one = self.most(prompt, counted, usage);
             most = Charge { tokens: most.tokens + one.tokens, micros: most.micros + one.micros };
         }
         estimate.most_tokens = self.most_completion.map(|_| most.tokens);
@@ -200,20 +224,30 @@ pub(crate) fn bytes(messages: &[Message]) -> u64 {
 /// Replies after which the densest prompt so far, and a tenth, bounds the next.
 const ENOUGH: u64 = 8;
 
-/// Tokens that chat templates put around messages.
+/// Tokens that chat templates put around each message.
 const FRAME: u64 = 16;
 
-fn most_prompt(messages: &[Message], usage: &Usage) -> u64 {
+/// Tokens that chat templates put before the first message, such as a preamble of the model's own.
+const PREAMBLE: u64 = 128;
+
+fn most_prompt(messages: &[Message], counted: Counted, usage: &Usage) -> u64 {
     let bytes = bytes(messages);
     let frame = FRAME * messages.len() as u64;
-    if usage.replies < ENOUGH { bytes + frame } else { (bytes as f64 * usage.densest * 1.1).ceil() as u64 + frame }
+    let by_replies = (bytes as f64 * usage.densest * 1.1).ceil() as u64 + frame;
+    match counted.messages {
+        // A tokenizer that is not the model's may count too few: the endpoint's own counts raise it at once.
+        Some(tokens) => by_replies.max(tokens + tokens.div_ceil(10) + counted.schema + frame + PREAMBLE),
+        None if usage.replies < ENOUGH => bytes + frame,
+        None => by_replies,
+    }
 }
 
-fn likely_prompt(messages: &[Message], usage: &Usage) -> u64 {
+fn likely_prompt(messages: &[Message], counted: Counted, usage: &Usage) -> u64 {
     let bytes = bytes(messages);
-    match usage.prompt_bytes {
-        0 => bytes.div_ceil(4),
-        counted => (bytes as f64 * usage.prompt_tokens as f64 / counted as f64).ceil() as u64,
+    match (counted.messages, usage.prompt_bytes) {
+        (Some(tokens), _) => tokens,
+        (None, 0) => bytes.div_ceil(4),
+        (None, counted) => (bytes as f64 * usage.prompt_tokens as f64 / counted as f64).ceil() as u64,
     }
 }
 
@@ -263,20 +297,34 @@ mod tests {
     fn estimates_by_bytes_and_then_by_the_endpoints_own_counts() {
         let scales = Scales::new(&endpoint(Budget::default()), &parameters("m", Some(100)), false).unwrap();
         let prompts = [prompt(400), prompt(4000)];
+        let open = |count: Option<u64>| {
+            prompts.iter().map(move |prompt| {
+                let messages = count.map(|bytes| super::bytes(&prompt.messages) / bytes);
+                (prompt, Counted { messages, schema: 30 })
+            })
+        };
         let mut usage = Usage::default();
         assert_eq!(
-            scales.estimate(prompts.iter(), 3, &usage, None).to_string(),
+            scales.estimate(open(None), 3, &usage).to_string(),
             "3 requests, 1 of them in the cache; about 1100 prompt and 100 completion tokens, at most 4632; about \
              0.0002 USD, at most 0.0008 USD by the prices of 2026-11-01"
         );
-        let by_tokenizer = scales.estimate(prompts.iter(), 2, &usage, Some(&|text: &str| text.len() as u64 / 5));
-        assert_eq!((by_tokenizer.prompt_tokens, by_tokenizer.most_tokens), (880, Some(4632)));
+        // By the tokenizer: a tenth more, 16 for the message, 128 for a preamble, and the schema.
+        let by_tokenizer = |bytes, usage: &Usage| {
+            let estimate = scales.estimate(open(Some(bytes)), 2, usage);
+            (estimate.prompt_tokens, estimate.most_tokens.unwrap())
+        };
+        assert_eq!(by_tokenizer(5, &usage), (880, 968 + 2 * (16 + 128 + 30) + 200));
+        // A tokenizer of another model counts too few: one reply of the endpoint shows it.
+        usage.add(1000, 500, 40);
+        assert_eq!(by_tokenizer(100, &usage), (44, 221 + 2200 + 2 * 16 + 200));
+        usage = Usage::default();
         for _ in 0..8 {
             usage.add(1000, 200, 40);
         }
-        let estimate = scales.estimate(prompts.iter(), 2, &usage, None);
+        let estimate = scales.estimate(open(None), 2, &usage);
         assert_eq!((estimate.prompt_tokens, estimate.completion_tokens), (880, 80));
         assert_eq!(estimate.most_tokens, Some(89 + 880 + 32 + 200));
-        assert_eq!(scales.estimate([].iter(), 2, &usage, None).to_string(), "2 requests, 2 of them in the cache");
+        assert_eq!(scales.estimate([].into_iter(), 2, &usage).to_string(), "2 requests, 2 of them in the cache");
     }
 }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::live_tests::{endpoint, prompts, run, run_once, run_with, settings, texts, topic};
 use crate::test_server::{Reply, Server};
 use crate::{
-    ApiKey, Backend, Budget, Endpoint, Price, Prices, PromptingError, Recordings, clear, collect_garbage, complete,
-    estimate, export, list,
+    ApiKey, Backend, Budget, CountTokens, Endpoint, JsonMode, Price, Prices, PromptSeed, PromptingError, Recordings,
+    Template, clear, collect_garbage, complete, enumerate, estimate, export, list,
 };
 
 /// A reply with the endpoint's counts.
@@ -192,6 +192,33 @@ fn a_budget_holds_over_runs_and_a_raised_one_goes_on() {
 }
 
 #[test]
+fn a_tokenizer_reserves_what_the_model_counts_and_a_margin() {
+    let server = Server::start(|_, _| counted("fine", 1050, 30));
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("requests.sqlite");
+    let mut endpoint = endpoint(server.base_url());
+    endpoint.json_mode = JsonMode::PromptOnly;
+    endpoint.budget = Some(Budget { tokens: Some(3000), money: None });
+    let template = Template::parse("t.md.j2", "--- user\n{{ topic }}").unwrap();
+    let seed = |letter: &str| PromptSeed { topic: Some(letter.repeat(4000)), count: 1, ..PromptSeed::default() };
+    let seeds = ["a", "b", "c"].map(seed);
+    let ask = |endpoint: &Endpoint| {
+        let prompts = enumerate(&template, &seeds, &settings()).unwrap();
+        let cleared = clear(prompts, &Backend::Live(endpoint.clone())).unwrap();
+        run_with(&cleared, endpoint, &cache, &AtomicBool::new(false), &mut |_| {}).unwrap_err()
+    };
+    // Without it a byte is taken for a token: 4000 + 16 + 64.
+    let error = ask(&endpoint).to_string();
+    assert!(error.contains("4080 tokens"), "{error}");
+    assert_eq!(server.seen().len(), 0);
+    // With it 1000 and a tenth, 16, 128 and 64: one more fits after the first, which took 1080.
+    endpoint.tokenizer = Some(CountTokens::new(|text| text.len() as u64 / 4));
+    let error = ask(&endpoint).to_string();
+    assert!(error.contains("2160 tokens") && error.contains("1308 tokens"), "{error}");
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[test]
 fn a_budget_of_money_holds_over_runs_that_share_a_cache_at_once() {
     let server = Server::start(|_, _| counted("fine", 10, 30));
     let folder = tempfile::tempdir().unwrap();
@@ -283,7 +310,7 @@ fn an_estimate_sends_nothing_and_counts_the_cache() {
     let cache = folder.path().join("requests.sqlite");
     let backend = Backend::Live(priced(endpoint(server.base_url()), Budget::default()));
     let cleared = clear(prompts(3), &backend).unwrap();
-    let shown = || estimate(&cleared, &backend, &settings(), &cache, None).unwrap().unwrap().to_string();
+    let shown = || estimate(&cleared, &backend, &settings(), &cache).unwrap().unwrap().to_string();
     assert_eq!(
         shown(),
         "3 requests, 0 of them in the cache; about 3 prompt and 96 completion tokens, at most 246; about 0.0002 USD, at \

@@ -69,8 +69,8 @@ pub(crate) struct Line {
     answered: AtomicBool,
     /// Requests that wait before they are tried again.
     resting: AtomicUsize,
-    /// Departures whose cost is not known yet.
-    reserved: AtomicUsize,
+    /// Departures whose cost is known.
+    settled: AtomicUsize,
     stop: Arc<AtomicBool>,
 }
 
@@ -85,7 +85,7 @@ impl Line {
             paused_until: Mutex::new(Instant::now()),
             answered: AtomicBool::new(false),
             resting: AtomicUsize::new(0),
-            reserved: AtomicUsize::new(0),
+            settled: AtomicUsize::new(0),
             stop,
         })
     }
@@ -113,7 +113,13 @@ impl Line {
 
     /// Notes that the cost of a departure is known.
     pub(crate) fn settled(&self) {
-        self.reserved.fetch_sub(1, Ordering::Relaxed);
+        self.settled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many departures there were, if the cost of all is known.
+    fn all_settled(&self) -> Option<usize> {
+        let granted = self.guard.granted();
+        (granted == self.settled.load(Ordering::Relaxed)).then_some(granted)
     }
 
     /// Further attempts for a fault. A server that never answered is most likely not there: the user is told soon.
@@ -263,33 +269,30 @@ impl Transport {
     async fn depart(&self, request: &reqwest::Request, ticket: &Ticket) -> Result<i64, Failure> {
         let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
         let cache = self.line.guard.cache();
-        // A cost that is known may not be written yet: spent is what is spent twice in a row with nothing under way.
-        let mut spent_before = false;
+        let mut settled_before = None;
         loop {
-            // Counted before it is granted, or others would see its reservation and nobody that holds it.
-            let under_way = self.line.reserved.fetch_add(1, Ordering::Relaxed);
-            let left = self.line.guard.pass(request.url(), body, ticket).await;
-            let still_under_way = match &left {
-                Ok(Leave::Granted(_)) => 1,
-                _ => self.line.reserved.fetch_sub(1, Ordering::Relaxed) - 1,
-            };
-            let alone = under_way == 0 && still_under_way == 0;
-            match left? {
+            match self.line.guard.pass(request.url(), body, ticket).await? {
                 Leave::Granted(number) => return Ok(number),
                 Leave::Answered => return Err(Failure::Answered),
                 Leave::Batched => return Err(Failure::Batched),
                 Leave::Claimed(owner) if !cache.is_alive(&owner) => {
                     cache.write(move |connection| release_all(connection, &owner)).await?;
                 }
-                Leave::OverBudget(spent) if alone && spent_before => {
-                    return Err(Failure::Fatal(self.line.endpoint.budget_spent(spent, ticket.reserved)));
+                Leave::OverBudget(spent) => {
+                    // A cost that is known may not be written yet: spent is what is spent at two looks, when at the first
+                    // nothing was under way and nothing left before the second.
+                    let settled = self.line.all_settled();
+                    if settled.is_some() && settled == settled_before {
+                        return Err(Failure::Fatal(self.line.endpoint.budget_spent(spent, ticket.reserved)));
+                    }
+                    settled_before = settled;
+                    self.wait_until(Instant::now() + CLAIM_CHECK).await?;
                 }
                 Leave::TooSoon(wait) => {
                     let wait = Duration::from_millis(wait.unsigned_abs());
                     self.wait_until(Instant::now() + wait).await?;
                 }
-                left => {
-                    spent_before = alone && matches!(left, Leave::OverBudget(_));
+                Leave::Claimed(_) => {
                     self.wait_until(Instant::now() + CLAIM_CHECK).await?;
                 }
             }

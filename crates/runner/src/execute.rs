@@ -133,6 +133,7 @@ pub fn run_step(
     let (key, inputs) = resolve(plan, layout, machine, step)?;
     let _lock = lock(layout, &key, stop)?;
     if !force && let Some(action) = Action::find(layout, &key.digest)? {
+        make_latest(layout, &plan.name, &step.id, &action)?;
         return Ok(action);
     }
     let work = layout.work(key.digest.as_str());

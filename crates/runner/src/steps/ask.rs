@@ -26,7 +26,7 @@ pub(super) fn backend(context: &Context<'_>, options: &GenerateOptions) -> Resul
         };
         return Ok(Backend::Replay(Recordings::read(&path.ok_or_else(missing)?)?));
     };
-    let endpoint = endpoint(&options.provider, planned);
+    let endpoint = Endpoint { tokenizer: tokenizer(context)?, ..endpoint(&options.provider, planned) };
     match &planned.api_key_env {
         // A dry run sends nothing, so that it needs no key.
         Some(variable) if context.dry_run.is_none() => Ok(Backend::Live(endpoint.with_key_from(variable)?)),
@@ -77,10 +77,7 @@ pub(super) fn ask(
     settings: &GenerateSettings,
 ) -> Result<Answers, RunnerError> {
     let cache = context.requests.clone();
-    let counter = tokenizer(context)?;
-    let count = counter.as_ref().map(|counter| move |text: &str| counter.count(text));
-    let count = count.as_ref().map(|count| count as CountTokens<'_>);
-    let estimate = estimate(cleared, backend, settings, &cache, count)?;
+    let estimate = estimate(cleared, backend, settings, &cache)?;
     let words = estimate.as_ref().map_or_else(|| "answered from recordings".to_owned(), ToString::to_string);
     if let Some(path) = context.dry_run.clone() {
         let lines: Vec<String> = cleared.prompts().iter().map(|prompt| json!(prompt).to_string()).collect();
@@ -112,9 +109,10 @@ pub(super) fn ask(
 }
 
 /// The tokenizer of the endpoint's model, if the pipeline names one.
-fn tokenizer(context: &Context<'_>) -> Result<Option<TokenCounter>, RunnerError> {
+fn tokenizer(context: &Context<'_>) -> Result<Option<CountTokens>, RunnerError> {
     let path = context.step.endpoint.as_ref().and_then(|endpoint| endpoint.tokenizer.as_ref());
-    Ok(path.map(|path| TokenCounter::load(&context.plan.pipeline_dir.join(path))).transpose()?)
+    let counter = path.map(|path| TokenCounter::load(&context.plan.pipeline_dir.join(path))).transpose()?;
+    Ok(counter.map(|counter| CountTokens::new(move |text| counter.count(text))))
 }
 
 /// Tokens and cost so far, for people.

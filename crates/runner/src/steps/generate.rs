@@ -58,7 +58,8 @@ pub(crate) fn generate(context: &mut Context<'_>, options: &GenerateOptions) -> 
     for example in &mut examples {
         example.split = options.split.or(example.split);
     }
-    require_examples(context, &examples, answers.quarantined.len() + quarantined.len())?;
+    let set_aside: Vec<&Quarantined> = answers.quarantined.iter().chain(&quarantined).collect();
+    require_examples(context, &examples, &set_aside)?;
     let doubts = warnings.into_iter().map(|warning| doubt(context, warning));
     let set_aside: Vec<_> = answers.quarantined.iter().cloned().chain(quarantined).chain(doubts).collect();
     let tokens: u64 =
@@ -244,13 +245,25 @@ fn doubt(context: &Context<'_>, warning: Warning) -> Quarantined {
     }
 }
 
-/// A step that yields nothing at all would only fail later and further from the cause.
-fn require_examples(context: &Context<'_>, examples: &[Example], set_aside: usize) -> Result<(), RunnerError> {
+/// A step that yields nothing at all would only fail later and further from the cause, which its commonest reason shows.
+fn require_examples(
+    context: &Context<'_>,
+    examples: &[Example],
+    set_aside: &[&Quarantined],
+) -> Result<(), RunnerError> {
     if !examples.is_empty() {
         return Ok(());
     }
-    let what = format!(
-        "no completion gave an example ({set_aside} rows were set aside; see the template and the model's settings)"
-    );
+    let count = |row: &Quarantined| set_aside.iter().filter(|other| other.reason == row.reason).count();
+    let what = match set_aside.iter().rev().max_by_key(|row| count(row)) {
+        Some(row) => {
+            // A detail may quote its text, and this goes to the terminal and the log.
+            let quotable = row.sensitivity <= Sensitivity::Synthetic;
+            let detail = if quotable { format!(", such as: {}", row.detail) } else { String::new() };
+            let (rows, reason) = (set_aside.len(), &row.reason);
+            format!("no completion gave an example; {rows} rows were set aside, most of them as `{reason}`{detail}")
+        }
+        None => "no completion gave an example, and nothing was set aside".to_owned(),
+    };
     Err(RunnerError::Empty { step: context.step.id.clone(), what })
 }
