@@ -74,10 +74,11 @@ fn kill_9_of_the_step_process_asks_again_only_for_what_was_under_way() {
     let server = Server::start(recorded, Duration::from_millis(20));
     let place = live(&server, "");
     let step = ["step", "pipeline.yaml", "generate"];
-    let mut repeated = 0;
+    let mut repeated: usize = 0;
     loop {
         let mut child = place.command(&step).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(120));
+        // Longer each time, so that a busy machine gets somewhere as well.
+        thread::sleep(Duration::from_millis(120 + 5 * repeated as u64));
         let _ = child.kill();
         if child.wait().unwrap().success() {
             break;

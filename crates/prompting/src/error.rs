@@ -197,8 +197,8 @@ pub enum PromptingError {
     },
     /// The candidates are used up, and fewer examples were accepted than asked for.
     #[error(
-        "{accepted} of {count} examples were accepted out of {candidates} candidates (missing: {missing}): raise \
-         `max-candidates`, add seeds or recordings, or lower `count`"
+        "{accepted} of {count} examples were accepted out of {candidates} candidates (missing: {missing}; set aside: \
+         {set_aside}): raise `max-candidates`, add seeds or recordings, or lower `count`"
     )]
     TooFewAccepted {
         /// Examples accepted.
@@ -209,6 +209,8 @@ pub enum PromptingError {
         candidates: usize,
         /// How many are missing of which class.
         missing: String,
+        /// How many rows were set aside for which reason.
+        set_aside: String,
     },
     /// A batch that the provider refused as a whole.
     #[error("`{url}` refuses batch `{id}` ({message}): correct the step, or set `mode: direct`")]

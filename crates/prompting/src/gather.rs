@@ -72,12 +72,13 @@ pub fn gather<E: From<PromptingError>>(
     let mut waiting: Vec<(Prompt, &PromptSeed)> = prompts.into_iter().zip(seeds.iter().copied()).collect();
     let mut asked: Vec<Prompt> = Vec::new();
     let mut selection = Selection::new(shares.clone());
+    let mut set_aside = BTreeMap::new();
     loop {
         let candidates = asked.iter().map(|prompt| prompt.count as usize).sum();
         let wanted = selection.expected_need(candidates);
         let next = next_wave(&mut waiting, &selection, &settings.labelling, wanted, target.max_candidates - candidates);
         if next.is_empty() {
-            return Err(E::from(selection.too_few(target.count, candidates)));
+            return Err(E::from(selection.too_few(target.count, candidates, &set_aside)));
         }
         asked.extend(next);
         let mut gathered = wave(asked.clone(), settings, &reading, gathering.repair, backend, ask)?;
@@ -86,7 +87,17 @@ pub fn gather<E: From<PromptingError>>(
         if selection.is_full() {
             return Ok(gathered);
         }
+        set_aside = reasons(&gathered);
     }
+}
+
+/// Rows that were set aside, by reason.
+fn reasons(gathered: &Gathered) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for row in gathered.answers.quarantined.iter().chain(&gathered.parsed.quarantined) {
+        *counts.entry(row.reason.clone()).or_default() += 1;
+    }
+    counts
 }
 
 /// Seeds in turn until they ask for as many examples as the budget allows.

@@ -127,7 +127,7 @@ fn says_what_is_missing_when_the_candidates_are_used_up() {
     let error = run(&live(&server), &folder.path().join("requests.sqlite"), &gathering).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "4 of 8 examples were accepted out of 8 candidates (missing: 2 of `Chemical`, 2 of `Disease`): raise \
-         `max-candidates`, add seeds or recordings, or lower `count`"
+        "4 of 8 examples were accepted out of 8 candidates (missing: 2 of `Chemical`, 2 of `Disease`; set aside: 4 as \
+         `mention_not_found`): raise `max-candidates`, add seeds or recordings, or lower `count`"
     );
 }

@@ -1,5 +1,6 @@
 //! Which valid examples are accepted when an exact number is asked for.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clinsynth_contract::{Example, Quarantined};
@@ -141,18 +142,27 @@ impl Selection {
     }
 
     /// The error of a target that was not reached.
-    pub(crate) fn too_few(&self, count: usize, candidates: usize) -> PromptingError {
+    pub(crate) fn too_few(
+        &self,
+        count: usize,
+        candidates: usize,
+        set_aside: &BTreeMap<String, usize>,
+    ) -> PromptingError {
         let missing: Vec<String> = self
             .fill
             .iter()
             .filter(|(class, (share, accepted))| accepted < share && class.as_str() != ALL)
             .map(|(class, (share, accepted))| format!("{} of `{class}`", share - accepted))
             .collect();
+        let mut reasons: Vec<_> = set_aside.iter().collect();
+        reasons.sort_by_key(|(_, rows)| Reverse(**rows));
+        let reasons: Vec<String> = reasons.iter().map(|(reason, rows)| format!("{rows} as `{reason}`")).collect();
         PromptingError::TooFewAccepted {
             accepted: self.accepted(),
             count,
             candidates,
             missing: if missing.is_empty() { format!("{} more", self.need()) } else { missing.join(", ") },
+            set_aside: if reasons.is_empty() { "none".to_owned() } else { reasons.join(", ") },
         }
     }
 
@@ -257,9 +267,9 @@ mod tests {
         assert_eq!(selection.expected_need(20), 20);
         assert_eq!(selection.expected_need(1000), 50);
         assert_eq!(
-            selection.too_few(10, 20).to_string(),
-            "5 of 10 examples were accepted out of 20 candidates (missing: 5 more): raise `max-candidates`, add seeds or \
-             recordings, or lower `count`"
+            selection.too_few(10, 20, &[("no_json".into(), 2), ("repeated_text".into(), 3)].into()).to_string(),
+            "5 of 10 examples were accepted out of 20 candidates (missing: 5 more; set aside: 3 as `repeated_text`, 2 as \
+             `no_json`): raise `max-candidates`, add seeds or recordings, or lower `count`"
         );
     }
 }
