@@ -77,8 +77,11 @@ fn kill_9_of_the_step_process_asks_again_only_for_what_was_under_way() {
     let mut repeated: usize = 0;
     loop {
         let mut child = place.command(&step).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Longer each time, so that a busy machine gets somewhere as well.
-        thread::sleep(Duration::from_millis(120 + 5 * repeated as u64));
+        // In the middle of its requests, however slow the machine is.
+        let before = server.total();
+        while server.total() < before + 3 && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
         let _ = child.kill();
         if child.wait().unwrap().success() {
             break;
