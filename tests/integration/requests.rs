@@ -90,7 +90,8 @@ fn kill_9_of_the_step_process_asks_again_only_for_what_was_under_way() {
         assert!(repeated < 60, "no progress: {:?}", server.answered());
     }
     assert_eq!(server.answered().len(), 24);
-    assert!(server.total() <= 24 + 2 * repeated, "{repeated} kills: {:?}", server.answered());
+    // Two in flight, and two that are answered and not yet committed.
+    assert!(server.total() <= 24 + 4 * repeated, "{repeated} kills: {:?}", server.answered());
 }
 
 #[test]
