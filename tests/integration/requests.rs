@@ -74,7 +74,7 @@ fn kill_9_of_the_step_process_asks_again_only_for_what_was_under_way() {
     let server = Server::start(recorded, Duration::from_millis(20));
     let place = live(&server, "");
     let step = ["step", "pipeline.yaml", "generate"];
-    let mut repeated: usize = 0;
+    let mut repeated = 0;
     loop {
         let mut child = place.command(&step).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // In the middle of its requests, however slow the machine is.

@@ -45,7 +45,14 @@ fn unlabelled(scores: &[&Score]) -> String {
 }
 
 fn add_rows(table: &mut Table, scores: &[&Score]) {
-    for f1 in scores.iter().filter(|score| score.metric == "f1") {
+    let f1s: Vec<&&Score> = scores.iter().filter(|score| score.metric == "f1").collect();
+    let is_average = |score: &Score| score.label.ends_with(" avg");
+    for f1 in &f1s {
+        // The averages of one label are its own figures.
+        let labels = f1s.iter().filter(|other| !is_average(other) && set(other) == set(f1)).count();
+        if labels == 1 && is_average(f1) {
+            continue;
+        }
         let figure = |metric: &str| {
             let same = |score: &&&Score| score.metric == metric && score.label == f1.label && set(score) == set(f1);
             scores.iter().find(same).map_or_else(String::new, |score| with_interval(score))
