@@ -14,5 +14,6 @@ mod layers;
 mod pipeline_file;
 mod relations;
 mod requests;
+mod scores;
 mod strategies;
 mod workplace;
