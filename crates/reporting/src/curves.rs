@@ -290,21 +290,8 @@ fn csv(dataset: &str, axis: &str, line: &str, series: &Series<'_>) -> Vec<Vec<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Report;
     use crate::sets::evaluation_sets;
-
-    fn report(systems: &[(&str, f64)]) -> Report {
-        let score = |&(system, value): &(&str, f64)| Score {
-            dataset: "dev".into(),
-            system: system.into(),
-            scheme: "strict".into(),
-            label: "micro avg".into(),
-            metric: "f1".into(),
-            value,
-            ..Score::default()
-        };
-        Report { scores: systems.iter().map(score).collect(), ..Report::default() }
-    }
+    use crate::sets::tests::strict_report as report;
 
     fn check_places(values: &[&str], expected: &[(&str, &str)]) {
         let names: Vec<String> = values.iter().map(|value| format!("predict@size={value}")).collect();

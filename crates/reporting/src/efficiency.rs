@@ -235,11 +235,9 @@ fn count(number: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clinsynth_contract::Score;
-
     use super::*;
-    use crate::Report;
     use crate::sets::evaluation_sets;
+    use crate::sets::tests::strict_report;
 
     #[test]
     fn what_is_needed_lies_between_the_numbers_that_were_tried() {
@@ -272,16 +270,7 @@ mod tests {
     }
 
     fn check(systems: &[(&str, f64)], expected: &[(&str, &str)], rows: &[[&str; 4]]) {
-        let score = |&(system, value): &(&str, f64)| Score {
-            dataset: "dev".into(),
-            system: system.into(),
-            scheme: "strict".into(),
-            label: "micro avg".into(),
-            metric: "f1".into(),
-            value,
-            ..Score::default()
-        };
-        let report = Report { scores: systems.iter().map(score).collect(), ..Report::default() };
+        let report = strict_report(systems);
         let settings = Efficiency { axis: "init".into(), without: "encoder".into(), with: "synthetic".into() };
         let found = replaced(&evaluation_sets(&report)[0], &settings);
         let sentences: Vec<_> = found.iter().map(|one| (one.group.as_str(), one.sentence.as_str())).collect();
@@ -363,15 +352,7 @@ mod tests {
             ("both@size=1", 0.3),
             ("both@size=4", 0.4),
         ];
-        let score = |(system, value): (&str, f64)| Score {
-            system: system.into(),
-            scheme: "strict".into(),
-            label: "micro avg".into(),
-            metric: "f1".into(),
-            value,
-            ..Score::default()
-        };
-        let report = Report { scores: systems.map(score).to_vec(), ..Report::default() };
+        let report = strict_report(&systems);
         let found = replaced(&evaluation_sets(&report)[0], &settings);
         let replaced: Vec<_> = found[0].rows.iter().map(|row| row.replaced.as_str()).collect();
         assert_eq!(replaced, ["about 3", "about 4"]);

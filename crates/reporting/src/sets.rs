@@ -155,8 +155,14 @@ pub(crate) fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str>
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A report of the strict micro F1 of systems.
+    pub(crate) fn strict_report(systems: &[(&str, f64)]) -> Report {
+        let scores = systems.iter().map(|&(system, value)| score(system, "strict", MICRO, value)).collect();
+        Report { scores, ..Report::default() }
+    }
 
     fn score(system: &str, scheme: &str, label: &str, value: f64) -> Score {
         Score {
