@@ -55,7 +55,7 @@ pub fn read_vocabulary(path: &Path) -> Result<Vec<Term>, PromptingError> {
         Some("tsv") => read_tsv(&text).map_err(|(line, problem)| bad(line, &problem))?,
         _ => lines(&text).map(|(_, line)| Term { text: line.trim().to_owned(), concept: None }).collect(),
     };
-    if terms.is_empty() { Err(bad(1, "holds no term")) } else { Ok(terms) }
+    if terms.is_empty() { Err(bad(1, "the vocabulary holds no term")) } else { Ok(terms) }
 }
 
 /// Reads topics or styles: one a line; blank lines and lines that start with `#` are skipped.
@@ -80,7 +80,9 @@ fn read_tsv(text: &str) -> Result<Vec<Term>, (usize, String)> {
     let Some((number, header)) = rows.next() else { return Ok(Vec::new()) };
     let columns: Vec<&str> = header.split('\t').map(str::trim).collect();
     let place = |name: &str| columns.iter().position(|column| *column == name);
-    let term = place("term").ok_or_else(|| (number, "column `term` is missing".to_owned()))?;
+    let term = place("term").ok_or_else(|| {
+        (number, "the header names no column `term`; such as `term`, tab, `concept`, then a term a line".to_owned())
+    })?;
     let concept = place("concept");
     rows.map(|(number, line)| {
         let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
@@ -315,10 +317,13 @@ mod tests {
         check("d.obo", obo, &[("gout", Some("D:1")), ("podagra", Some("D:1"))]);
         check("d.tsv", "concept\tterm\nD:1\tgout\n\tflu\n", &[("gout", Some("D:1")), ("flu", None)]);
         check("d.txt", "# diseases\ngout\n\nflu\n", &[("gout", None), ("flu", None)]);
-        assert_eq!(read("d.tsv", "name\ngout\n").unwrap_err(), "is missing");
+        assert_eq!(
+            read("d.tsv", "name\ngout\n").unwrap_err().split_once(": ").map(|(_, words)| words),
+            Some("the header names no column `term`; such as `term`, tab, `concept`, then a term a line")
+        );
         assert_eq!(
             read("d.txt", "# none\n").unwrap_err().rsplit_once(": ").map(|(_, words)| words),
-            Some("holds no term")
+            Some("the vocabulary holds no term")
         );
     }
 
