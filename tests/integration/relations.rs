@@ -126,7 +126,7 @@ fn training_goes_on_from_a_model() {
         assert!(of("train", name) == of("further@examples=0", name), "{name}");
     }
     let card = String::from_utf8(of("further@examples=20", "README.md")).unwrap();
-    assert!(card.contains("Encoder and layer of the model of step `train`, 1 epochs"), "{card}");
+    assert!(card.contains("Encoder of the model of step `train`, 1 epochs"), "{card}");
     assert!(card.contains("16 pairs to learn from, 4 to choose the epoch on"), "{card}");
     assert!(of("train", "tokenizer.json") == of("further@examples=20", "tokenizer.json"));
     assert!(of("train", "model.safetensors") != of("further@examples=20", "model.safetensors"));

@@ -113,6 +113,10 @@ fn check_train(options: &TrainOptions, labels: &[String], with: &Node) -> Vec<Di
     if options.overlap >= options.max_length {
         complain(&["overlap"], "`overlap` must be below `max-length`".to_owned());
     }
+    if options.examples == Some(1) {
+        let message = "`examples: 1` is not enough: one is to learn from, and another one to choose the epoch by";
+        complain(&["examples"], message.to_owned());
+    }
     if options.device == ComputeDevice::Cuda && options.accumulation > 1 {
         let message = "`accumulation` sums gradients on the processor: with `device: cuda` raise `batch-size` instead";
         complain(&["accumulation"], message.to_owned());

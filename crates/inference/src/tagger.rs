@@ -37,9 +37,9 @@ pub struct Tagger {
 }
 
 impl Tagger {
-    /// Loads the model of a folder as an export writes it: `model.onnx` or `model.int8.onnx` (inputs `input_ids`, `attention_mask` and
-    /// perhaps `token_type_ids`, int64 `[batch, sequence]`; output `logits`, float32 `[batch, sequence, tags]`),
-    /// `labels.json`, `config.json` and perhaps `decoding.json` ([`Decoding`]).
+    /// Loads the model of a folder as an export writes it: `model.onnx` or `model.int8.onnx` (inputs `input_ids`,
+    /// `attention_mask` and perhaps `token_type_ids`, int64 `[batch, sequence]`; output `logits`, float32
+    /// `[batch, sequence, tags]`), `labels.json`, `config.json` and perhaps `decoding.json` ([`Decoding`]).
     ///
     /// Errors: a file is missing or says something else than the others, or the model is not of that form; see
     /// [`InferenceError`].

@@ -382,6 +382,7 @@ fn options_that_exclude_each_other_are_refused() {
         let error = plan(&with_steps(&yaml), &[]).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     };
+    check("examples: 1", "", "one is to learn from, and another one to choose the epoch by");
     check("device: cuda, accumulation: 2", "", "with `device: cuda` raise `batch-size` instead");
     check("device: cuda, precision: bf16", "", "with `device: cuda` it is float32");
     check("", "int8: true, device: cuda", "`int8` is made for the processor: drop it, or `device: cuda`");

@@ -1,6 +1,7 @@
 //! What each kind of step does: tables in, the leaf crates' work, tables out.
 
 mod ask;
+mod card;
 mod command;
 mod curate;
 mod dictionary;
@@ -11,6 +12,7 @@ mod label;
 mod predict;
 mod reasons;
 mod report;
+mod splits;
 mod train;
 
 pub(crate) use command::command;

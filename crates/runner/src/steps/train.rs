@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use clinsynth_artifacts::{
     BuildSettings, Classification, Pooling, Rates, add_markers, build, build_classifier, export, export_int8,
 };
-use clinsynth_contract::{Encoding, Example, Hasher, HistoryPoint, Manifest, Split, TagScheme, TagSet};
+use clinsynth_contract::{Encoding, Example, HistoryPoint, Manifest, TagScheme, TagSet};
 use clinsynth_dag::{ClassWeights, PairForm, Task, TrainOptions, TrainPrecision, TrainSchedule, TrainTagScheme};
-use clinsynth_encoding::{Encoded, Encoder, EncodingSettings, PairForm as Shown, PairSettings};
+use clinsynth_encoding::{Encoder, EncodingSettings, PairForm as Shown, PairSettings};
 use clinsynth_inference::{Decoding, InferenceSettings, Tagger};
 use clinsynth_runtime::Runtime;
 use clinsynth_training::{Outcome, Phase, Precision, Progress, Recipe, Schedule, TrainingError, train as fit};
 use serde_json::json;
 
+use super::card::write_card;
+use super::splits::splits;
 use crate::RunnerError;
 use crate::execute::{Context, Made};
 use crate::key::encoder_of;
@@ -75,7 +77,7 @@ pub(crate) fn train(context: &mut Context<'_>, options: &TrainOptions) -> Result
 }
 
 /// The tags of the pipeline's labels.
-fn tags(context: &Context<'_>, options: &TrainOptions) -> Result<TagSet, RunnerError> {
+pub(super) fn tags(context: &Context<'_>, options: &TrainOptions) -> Result<TagSet, RunnerError> {
     let scheme = match options.tag_scheme {
         TrainTagScheme::Bio => TagScheme::Bio,
         TrainTagScheme::Bioes => TagScheme::Bioes,
@@ -119,7 +121,7 @@ fn encoder_folder(context: &Context<'_>, options: &TrainOptions) -> Result<PathB
     Ok(marked)
 }
 
-fn pair_settings(options: &TrainOptions) -> PairSettings {
+pub(super) fn pair_settings(options: &TrainOptions) -> PairSettings {
     let form = match options.pairs.form {
         PairForm::Mask => Shown::Mask,
         PairForm::Mark => Shown::Mark,
@@ -128,7 +130,7 @@ fn pair_settings(options: &TrainOptions) -> PairSettings {
 }
 
 /// What the dev split is scored by: of pairs, each of which has one class and is given one, micro F1 is the accuracy.
-const fn figure(task: Task) -> &'static str {
+pub(super) const fn figure(task: Task) -> &'static str {
     match task {
         Task::Ner => "F1",
         Task::Re => "accuracy",
@@ -136,7 +138,7 @@ const fn figure(task: Task) -> &'static str {
 }
 
 /// What the model learns from, one by one.
-const fn rows(task: Task) -> &'static str {
+pub(super) const fn rows(task: Task) -> &'static str {
     match task {
         Task::Ner => "windows",
         Task::Re => "pairs",
@@ -151,87 +153,8 @@ const fn unfit(task: Task) -> &'static str {
     }
 }
 
-fn splits(
-    context: &mut Context<'_>,
-    encoder: &Encoder,
-    examples: &[Example],
-    options: &TrainOptions,
-) -> Result<(Vec<Encoding>, Vec<Encoding>, usize), RunnerError> {
-    let of =
-        |split| -> Vec<Example> { examples.iter().filter(|example| example.split == Some(split)).cloned().collect() };
-    let (mut train, mut dev) = drawn(of(Split::Train), of(Split::Dev), options);
-    if options.task == Task::Ner {
-        let (own, all) = (context.step.labels.names(), &context.plan.labels);
-        for example in train.iter_mut().chain(&mut dev) {
-            // Of the pipeline's labels, those of other steps; a label that it does not know is an error.
-            example.entities.retain(|entity| own.contains(&entity.label) || !all.contains(&entity.label));
-        }
-    }
-    for (rows, name) in [(&train, "train"), (&dev, "dev")] {
-        if rows.is_empty() {
-            let what =
-                format!("none of its {} examples is in the {name} split; a `curate` step splits them", examples.len());
-            return Err(RunnerError::Empty { step: context.step.id.clone(), what });
-        }
-    }
-    let tags = tags(context, options)?;
-    let encode = |examples: &[Example]| match options.task {
-        Task::Ner => encoder.encode_examples(examples, &tags),
-        Task::Re => encoder.encode_pairs(examples, &pair_settings(options), Some(&options.relations.names())),
-    };
-    let Encoded { encodings: train, misaligned } = encode(&train)?;
-    let Encoded { encodings: dev, misaligned: more } = encode(&dev)?;
-    if options.task == Task::Re {
-        for (rows, name) in [(&train, "train"), (&dev, "dev")] {
-            require_pairs(context, rows, name)?;
-        }
-    }
-    let misaligned = misaligned.len() + more.len();
-    if misaligned > 0 {
-        context.note(match options.task {
-            Task::Ner => {
-                format!("{misaligned} mentions do not start and end on words and were widened or left out")
-            }
-            Task::Re => format!("{misaligned} pairs overlap or stand too far apart for a window and were left out"),
-        });
-    }
-    Ok((train, dev, misaligned))
-}
-
-/// So many examples as are asked for, each split in its share: the first by a digest of `seed` and identifier, so that
-/// fewer are a part of more, in their own order.
-fn drawn(mut train: Vec<Example>, mut dev: Vec<Example>, options: &TrainOptions) -> (Vec<Example>, Vec<Example>) {
-    let all = train.len() + dev.len();
-    let Some(wanted) = options.examples.map(|wanted| wanted as usize).filter(|&wanted| wanted < all) else {
-        return (train, dev);
-    };
-    let of_dev = (2 * wanted * dev.len() + all) / (2 * all);
-    for (split, wanted) in [(&mut train, wanted - of_dev), (&mut dev, of_dev)] {
-        let draw = |example: &Example| {
-            Hasher::new().field(options.seed.to_string()).field(&example.id).finish().as_str().to_owned()
-        };
-        let mut draws: Vec<String> = split.iter().map(draw).collect();
-        draws.sort();
-        let limit = draws.get(wanted).cloned();
-        split.retain(|example| limit.as_ref().is_none_or(|limit| draw(example) < *limit));
-    }
-    (train, dev)
-}
-
-/// Examples without a pair have nothing to learn a relation from.
-fn require_pairs(context: &Context<'_>, rows: &[Encoding], split: &str) -> Result<(), RunnerError> {
-    if !rows.is_empty() {
-        return Ok(());
-    }
-    let what = format!(
-        "no example of the {split} split lists a relation of two of its mentions; where pairs are not listed, name the labels \
-         between which they are judged under `pairs`"
-    );
-    Err(RunnerError::Empty { step: context.step.id.clone(), what })
-}
-
 /// As many epochs as are asked for, or as the least number of steps needs.
-const fn epochs(options: &TrainOptions, rows: usize) -> u32 {
+pub(super) const fn epochs(options: &TrainOptions, rows: usize) -> u32 {
     let sequences = options.batch_size as usize * options.accumulation as usize;
     let needed = (options.least_steps as usize).div_ceil(rows.div_ceil(sequences)) as u32;
     if needed > options.epochs { needed } else { options.epochs }
@@ -346,78 +269,9 @@ fn show(context: &mut Context<'_>, task: Task, progress: &Progress) {
     context.progress(phase, progress.step, progress.steps, note);
 }
 
-/// What training began with.
-fn origin(context: &Context<'_>, options: &TrainOptions) -> String {
-    match context.named("model").next() {
-        Some(input) => format!("and layer of the model of step `{}`", input.binding.from),
-        None => format!("`{}`", options.encoder),
-    }
-}
-
-/// The model card travels with the model: what it is, what it learned from, what it is not for.
-fn write_card(
-    context: &Context<'_>,
-    options: &TrainOptions,
-    model: &Path,
-    train: &[Encoding],
-    dev: &[Encoding],
-    outcome: &Outcome,
-) -> Result<(), RunnerError> {
-    let inputs: Vec<String> =
-        context.lineage.inputs.iter().map(|input| format!("- `{}`, digest `{}`", input.name, input.digest)).collect();
-    let (title, score, tensors) = match options.task {
-        Task::Ner => (
-            format!("Token classifier for {}", context.step.labels.names().join(", ")),
-            "strict micro F1",
-            "`model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence) and gives `logits` (float32, \
-             batch × sequence × tags); tags are in `config.json` under `id2label`.",
-        ),
-        Task::Re => (
-            format!("Classifier of pairs: {}", options.relations.names().join(", ")),
-            "accuracy",
-            "`model.onnx` takes `input_ids` and `attention_mask` (int64, batch × sequence), and `entity_starts` (int64, batch \
-             × 2) if pairs are marked, and gives `logits` (float32, batch × classes); classes are in `config.json` under \
-             `id2label`, how pairs are shown in `pairs.json`.",
-        ),
-    };
-    let card = format!(
-        "# {title}\n\n\
-         Made by clinsynth {version}, step `{step}` of pipeline `{pipeline}`, key `{key}`.\n\n\
-         ## Training\n\n\
-         Encoder {encoder}, {epochs} epochs, learning rate {rate}, seed {seed}, matrix products in {precision}; {train} {rows} to \
-         learn from, {dev} to choose the epoch on. Kept epoch {best}, {score} {f1:.4} on the dev split.\n\n\
-         Data sensitivity: {sensitivity}.\n\n{inputs}\n\n\
-         ## Use\n\n\
-         {tensors}\n\n\
-         A score on a dev split of machine-written text says little about clinical text: measure on your own before use. Not a \
-         medical device.\n",
-        version = env!("CARGO_PKG_VERSION"),
-        step = context.step.id,
-        pipeline = context.plan.name,
-        key = context.lineage.key,
-        encoder = origin(context, options),
-        epochs = epochs(options, train.len()),
-        rate = options.learning_rate,
-        seed = options.seed,
-        rows = rows(options.task),
-        precision = json!(outcome.precision).as_str().unwrap_or_default(),
-        train = train.len(),
-        dev = dev.len(),
-        best = outcome.best_epoch,
-        f1 = outcome.best_dev_f1,
-        sensitivity = context.sensitivity("model"),
-        inputs = inputs.join("\n"),
-    );
-    crate::layout::write_atomically(&model.join("README.md"), card.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ids(count: usize, name: &str) -> Vec<Example> {
-        (0..count).map(|index| Example { id: format!("{name}{index}"), ..Example::default() }).collect()
-    }
 
     #[test]
     fn few_rows_are_seen_more_often() {
@@ -430,24 +284,5 @@ mod tests {
         check(160, 40, 4);
         check(160, 41, 5);
         check(10, 100, 100);
-    }
-
-    #[test]
-    fn a_draw_keeps_shares_and_order_and_is_a_part_of_a_larger_one() {
-        let (train, dev) = (ids(90, "t"), ids(10, "d"));
-        let drawn = |examples, seed| {
-            drawn(train.clone(), dev.clone(), &TrainOptions { examples, seed, ..TrainOptions::default() })
-        };
-        for (examples, sizes) in [(None, (90, 10)), (Some(100), (90, 10)), (Some(50), (45, 5)), (Some(4), (4, 0))] {
-            let (of_train, of_dev) = drawn(examples, 7);
-            assert_eq!((of_train.len(), of_dev.len()), sizes, "{examples:?}");
-            assert!(of_train.is_sorted_by_key(|example| train.iter().position(|one| one.id == example.id)));
-        }
-        for examples in 1..100 {
-            let (less, more) = (drawn(Some(examples), 7), drawn(Some(examples + 1), 7));
-            assert!(less.0.iter().all(|example| more.0.contains(example)), "{examples}");
-            assert!(less.1.iter().all(|example| more.1.contains(example)), "{examples}");
-        }
-        assert_ne!(drawn(Some(50), 7), drawn(Some(50), 8));
     }
 }
