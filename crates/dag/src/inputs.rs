@@ -278,8 +278,8 @@ pub(crate) fn refuse_egress(
     Some(provider.problem(message).help(help))
 }
 
-/// Refuses a `generate` step whose mode lacks its inputs, that lacks what it is to quote, or that would quote what must not be quoted: whatever a prompt
-/// shows may come back in the text that the model writes.
+/// Refuses a `generate` step whose mode lacks its inputs, that lacks what it is to quote, or that would quote what must
+/// not be quoted: whatever a prompt shows may come back in the text that the model writes.
 pub(crate) fn check_quotes(step: &str, kind: &StepKind, node: &Node, inputs: &[InputBinding]) -> Option<Diagnostic> {
     let StepKind::Generate(options) = kind else { return None };
     let named = |names: &'static [&str]| inputs.iter().filter(|input| names.contains(&input.name.as_str()));
