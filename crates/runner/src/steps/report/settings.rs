@@ -6,6 +6,7 @@ use clinsynth_contract::Completion;
 use clinsynth_dag::{PlannedStep, StepKind, TrainOptions};
 use clinsynth_prompting::Trial;
 use clinsynth_reporting::Setting;
+use serde_json::{Value, json};
 
 use super::actions;
 use crate::RunnerError;
@@ -46,7 +47,10 @@ fn trainings(context: &Context<'_>) -> Vec<Setting> {
     let of_group = |group: &Vec<(&PlannedStep, &TrainOptions, &Action)>| {
         let name = |what: &str| if several { format!("{what} of {}", group[0].0.step) } else { what.to_owned() };
         let begun = distinct(group.iter().map(|(step, options, _)| beginning(step, options)));
-        let mut settings = vec![Setting::new(name("Encoder"), begun), Setting::new(name("Recipe"), recipe(group))];
+        let mut settings = vec![
+            Setting::new(name("Encoder"), begun),
+            Setting::new(name("Recipe"), recipe(group.iter().map(|(_, options, _)| *options))),
+        ];
         if let [(step, _, action)] = group.as_slice() {
             let facts = action.facts.iter();
             settings.extend(facts.map(|(name, value)| Setting::new(format!("{}: {name}", step.id), shown(value))));
@@ -62,32 +66,46 @@ fn beginning(step: &PlannedStep, options: &TrainOptions) -> String {
     model.map_or_else(|| options.encoder.clone(), |input| format!("model of {}", input.from))
 }
 
-/// The values of all instances, those that differ side by side in their order.
-fn recipe(group: &[(&PlannedStep, &TrainOptions, &Action)]) -> String {
-    let all = |value: fn(&TrainOptions) -> String| {
+/// Options that a recipe always names, in this order.
+const RECIPE: [&str; 6] = ["epochs", "batch-size", "learning-rate", "dropout", "precision", "seed"];
+/// Options that say what is learnt, or that do not bear on it.
+const NO_RECIPE: [&str; 6] = ["encoder", "task", "relations", "pairs", "int8", "checkpoint-steps"];
+
+/// The options of all instances, those that differ side by side in their order: the usual ones, and others where they are
+/// not as they are by default.
+fn recipe<'o>(instances: impl Iterator<Item = &'o TrainOptions>) -> String {
+    let instances: Vec<Value> = instances.map(|options| json!(options)).collect();
+    let default = json!(TrainOptions::default());
+    let all = |name: &str| {
         let mut values: Vec<String> = Vec::new();
-        for (_, options, _) in group {
-            let value = value(options);
+        for value in instances.iter().map(|options| shown_option(name, &options[name])) {
             if !values.contains(&value) {
                 values.push(value);
             }
         }
         let last = values.pop().unwrap_or_default();
-        if values.is_empty() { last } else { format!("{} or {last}", values.join(", ")) }
+        let values = if values.is_empty() { last } else { format!("{} or {last}", values.join(", ")) };
+        match name {
+            "epochs" | "examples" => format!("{values} {name}"),
+            _ => format!("{} {values}", name.replace('-', " ")),
+        }
     };
-    let mut parts = vec![
-        format!("epochs {}", all(|options| options.epochs.to_string())),
-        format!("batch {}", all(|options| options.batch_size.to_string())),
-        format!("learning rate {}", all(|options| options.learning_rate.to_string())),
-        format!("dropout {}", all(|options| if options.dropout { "on" } else { "off" }.to_owned())),
-        format!("precision {}", all(|options| serde_json::json!(options.precision).to_string()).replace('"', "")),
-        format!("seed {}", all(|options| options.seed.to_string())),
-    ];
-    if group.iter().any(|(_, options, _)| options.examples.is_some()) {
-        let examples = all(|options| options.examples.map_or_else(|| "all".to_owned(), |count| count.to_string()));
-        parts.insert(0, format!("{examples} examples"));
+    let is_chosen = |name: &&String| {
+        let usual = RECIPE.contains(&name.as_str()) || NO_RECIPE.contains(&name.as_str());
+        !usual && instances.iter().any(|options| options[name.as_str()] != default[name.as_str()])
+    };
+    let names: Vec<&String> = default.as_object().into_iter().flat_map(|options| options.keys()).collect();
+    let chosen = names.into_iter().filter(is_chosen).map(|name| all(name));
+    RECIPE.into_iter().map(all).chain(chosen).collect::<Vec<_>>().join(", ")
+}
+
+fn shown_option(name: &str, value: &Value) -> String {
+    match value {
+        Value::Null => if name == "examples" { "all" } else { "none" }.to_owned(),
+        Value::Bool(on) => if *on { "on" } else { "off" }.to_owned(),
+        Value::String(word) => word.clone(),
+        other => other.to_string(),
     }
-    parts.join(", ")
 }
 
 /// What a search for a prompt tried, a setting each, with its score.
@@ -109,7 +127,7 @@ fn searched(id: &str, action: &Action) -> Vec<Setting> {
 }
 
 /// Figures to four places; counts and words as they are.
-fn shown(value: &serde_json::Value) -> String {
+fn shown(value: &Value) -> String {
     match (value.as_f64(), value.as_str()) {
         (Some(figure), _) if value.is_f64() => format!("{figure:.4}"),
         (_, Some(words)) => words.to_owned(),
@@ -119,4 +137,29 @@ fn shown(value: &serde_json::Value) -> String {
 
 fn distinct(values: impl Iterator<Item = String>) -> String {
     values.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_names_the_usual_options_and_those_that_were_chosen() {
+        let check = |instances: &[TrainOptions], expected: &str| assert_eq!(recipe(instances.iter()), expected);
+        let usual = "4 epochs, batch size 16, learning rate 0.0003, dropout on, precision auto, seed 0";
+        check(&[TrainOptions::default()], usual);
+        let of = |examples, seed, replace_mentions| TrainOptions {
+            examples,
+            seed,
+            replace_mentions,
+            patience: Some(2),
+            encoder: "./other".to_owned(),
+            ..TrainOptions::default()
+        };
+        check(
+            &[of(Some(50), 0, 0.5), of(None, 1, 0.5)],
+            "4 epochs, batch size 16, learning rate 0.0003, dropout on, precision auto, seed 0 or 1, 50 or all examples, \
+             replace mentions 0.5, patience 2",
+        );
+    }
 }
